@@ -1,0 +1,48 @@
+/**
+ * The contract of everything that runs an untrusted program. A backend is responsible for isolation, limits and
+ * faithful reporting; it is not responsible for knowing what a right answer is: expected values never reach it.
+ */
+
+export interface SandboxLimits {
+  /** CPU time for the whole job, program and calls together, milliseconds. */
+  readonly cpuTimeMs: number;
+  /** Memory the program may take on top of the interpreter, bytes. */
+  readonly memoryBytes: number;
+}
+
+export const DEFAULT_LIMITS: SandboxLimits = { cpuTimeMs: 3000, memoryBytes: 256 * 2 ** 20 };
+
+/** Run `program` once, then evaluate every call in its namespace, in order. */
+export interface ProgramJob {
+  readonly program: string;
+  /** Runs after the program, before the calls; an exception in it is the program's. */
+  readonly setupCode?: string;
+  /** Python expressions, e.g. `add(1, 2)`. */
+  readonly calls: readonly string[];
+  readonly limits: SandboxLimits;
+}
+
+/** What became of one call. */
+export type CallResult =
+  /** `encoded`: canonical text of a builtin value (equal values have equal text), or one that never matches. `shown`: a capped repr. */
+  | { readonly kind: "value"; readonly encoded: string; readonly shown: string }
+  /** The call raised; `traceback` holds the program's own lines only, capped. */
+  | { readonly kind: "raised"; readonly exception: string; readonly traceback: string };
+
+export type ProgramResult =
+  /** `calls[i]` belongs to `job.calls[i]`. */
+  | { readonly kind: "finished"; readonly calls: readonly CallResult[] }
+  /** The program itself (or the setup code) raised before any call. */
+  | { readonly kind: "raised"; readonly exception: string; readonly traceback: string }
+  /** `exited`: it ended the interpreter; nothing it printed or returned counts. */
+  | { readonly kind: "timed-out" | "out-of-memory" | "exited" };
+
+export interface Sandbox {
+  /** Part of every verdict's cache key: changes whenever a verdict could. */
+  readonly version: string;
+  /** Jobs the backend works on at the same time. */
+  readonly concurrency: number;
+  /** Queues and runs a job. @throws SandboxError when the infrastructure failed (after a retry in a fresh worker). */
+  run(job: ProgramJob, signal?: AbortSignal): Promise<ProgramResult>;
+  close(): Promise<void>;
+}
