@@ -1,0 +1,31 @@
+/**
+ * Runs `work` on every item, at most `limit` at a time, and returns the results in the items' order. After the first
+ * failure or an abort no further item is started; it rejects once everything under way has settled, so that nothing
+ * still writes behind the caller's back.
+ */
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  options: { readonly limit: number; readonly signal?: AbortSignal },
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    while (next < items.length && !failed) {
+      options.signal?.throwIfAborted();
+      const index = next++;
+      try {
+        results[index] = await work(items[index] as T, index);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const workers = Array.from({ length: Math.min(options.limit, items.length) }, worker);
+  const settled = await Promise.allSettled(workers);
+  const rejection = settled.find((outcome) => outcome.status === "rejected");
+  if (rejection) throw rejection.reason;
+  return results;
+}

@@ -1,0 +1,94 @@
+/** Many conversations at once, resumable: whatever an earlier attempt recorded is not done again. */
+import { mapConcurrently } from "../concurrency.ts";
+import { ConfigError, InfrastructureError, StoreError } from "../errors.ts";
+import type { OutcomeGrader } from "../grading/grade.ts";
+import type { ProgressStage } from "../progress.ts";
+import type { RecordLog } from "../store/run-store.ts";
+import type { Task } from "../tasks/task.ts";
+import type { GradedTrajectory } from "./graded-trajectory.ts";
+import type { Trajectory } from "./trajectory.ts";
+
+/** One conversation that could not be had because the infrastructure failed: neither right nor wrong. */
+export interface Failure {
+  readonly key: string;
+  readonly message: string;
+}
+
+export interface Collection<R> {
+  /** In the order of the items, failed ones left out. */
+  readonly records: readonly R[];
+  readonly failures: readonly Failure[];
+}
+
+export interface CollectRequest<Item, R> {
+  readonly items: readonly Item[];
+  readonly itemKey: (item: Item) => string;
+  readonly recordKey: (record: R) => string;
+  readonly work: (item: Item) => Promise<R>;
+  readonly log: RecordLog<R>;
+  /** Items under way at the same time: enough to fill the model's batches. */
+  readonly concurrency: number;
+  readonly signal?: AbortSignal;
+  readonly onRecord?: (record: R) => void;
+}
+
+/**
+ * A failure of the infrastructure costs its item and is reported; more than a fifth of the items (and more than ten)
+ * means that something is down, and stops the collection with what it has kept.
+ */
+export async function collect<Item, R>(request: CollectRequest<Item, R>): Promise<Collection<R>> {
+  const byKey = new Map<string, R>();
+  for (const record of request.log.known) byKey.set(request.recordKey(record), record);
+  const wanted = new Set(request.items.map(request.itemKey));
+  for (const [key, record] of byKey) {
+    if (wanted.has(key)) request.onRecord?.(record);
+  }
+  const missing = request.items.filter((item) => !byKey.has(request.itemKey(item)));
+  const failures: Failure[] = [];
+  const tolerated = Math.max(10, request.items.length / 5);
+  const options = { limit: request.concurrency, ...(request.signal && { signal: request.signal }) };
+  await mapConcurrently(missing, options, async (item) => {
+    const key = request.itemKey(item);
+    try {
+      const record = await request.work(item);
+      byKey.set(key, record);
+      request.log.append(record);
+      request.onRecord?.(record);
+    } catch (error) {
+      if (!isToleratedFailure(error)) throw error;
+      failures.push({ key, message: error.message });
+      if (failures.length > tolerated) {
+        const text = `${failures.length} of ${request.items.length} failed, the last one: ${error.message}`;
+        throw new InfrastructureError(text, { key }, { cause: error });
+      }
+    }
+  });
+  const records = request.items.map((item) => byKey.get(request.itemKey(item))).filter((record) => record !== undefined);
+  return { records, failures };
+}
+
+function isToleratedFailure(error: unknown): error is InfrastructureError {
+  return error instanceof InfrastructureError && !(error instanceof StoreError) && !(error instanceof ConfigError);
+}
+
+/** Adds the outcome of every turn; the runs behind them have been made already when the public tests were. */
+export async function gradeOutcomes(
+  task: Task,
+  trajectory: Trajectory,
+  grader: OutcomeGrader,
+  signal?: AbortSignal,
+): Promise<GradedTrajectory> {
+  const outcomes = await Promise.all(trajectory.turns.map((turn) => grader.outcome(task, turn.program, signal)));
+  return { ...trajectory, outcomes };
+}
+
+/** Counts trajectories on a progress stage and shows the share that ended in a right program. */
+export function countSolved(stage: ProgressStage): (trajectory: GradedTrajectory) => void {
+  let solved = 0;
+  let seen = 0;
+  return (trajectory) => {
+    seen++;
+    if (trajectory.outcomes.at(-1)) solved++;
+    stage.advance(1, { note: `solved ${((100 * solved) / seen).toFixed(1)} %` });
+  };
+}

@@ -1,0 +1,55 @@
+/** Trains on the embedded engine, in this process: each stage is a loop over the engine's calls. */
+import { loadEmbeddedModel } from "../engine/embedded/embedded-model.ts";
+import type { TrainableModel } from "../engine/engine.ts";
+import { createEngineGenerator } from "../generator/engine-generator.ts";
+import { createEngineVerifier } from "../verifier/engine-verifier.ts";
+import { readVerifierSettings, writeVerifierSettings } from "../verifier/verifier-files.ts";
+import type { FitSettings } from "./fit-generator.ts";
+import { fitGenerator } from "./fit-generator.ts";
+import type { VerifierFitSettings } from "./fit-verifier.ts";
+import { fitVerifier } from "./fit-verifier.ts";
+import type { Checkpoint, Trainer } from "./trainer.ts";
+
+export interface EmbeddedTrainerOptions {
+  readonly threads: number;
+  readonly generator: FitSettings;
+  readonly verifier: VerifierFitSettings;
+}
+
+export function createEmbeddedTrainer(options: EmbeddedTrainerOptions): Trainer {
+  const open = ({ directory }: Checkpoint): Promise<TrainableModel> =>
+    loadEmbeddedModel({ directory, threads: options.threads });
+
+  return {
+    async trainGenerator(examples, request) {
+      const model = await open(request.from);
+      try {
+        const summary = await fitGenerator(model, examples, options.generator, request);
+        await model.save(request.to.directory);
+        return summary;
+      } finally {
+        await model.close();
+      }
+    },
+
+    async trainVerifier(data, request) {
+      const model = await open(request.from);
+      try {
+        const { summary, bias } = await fitVerifier(model, data, options.verifier, request);
+        await model.save(request.to.directory);
+        const { showPublicTests } = options.verifier;
+        await writeVerifierSettings(request.to.directory, { form: "likelihood", showPublicTests, bias });
+        return summary;
+      } finally {
+        await model.close();
+      }
+    },
+
+    openGenerator: async (checkpoint) => createEngineGenerator(await open(checkpoint)),
+
+    async openVerifier(checkpoint) {
+      const settings = await readVerifierSettings(checkpoint.directory);
+      return createEngineVerifier(await open(checkpoint), settings);
+    },
+  };
+}
