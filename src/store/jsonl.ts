@@ -134,7 +134,7 @@ function createWriter(file: string, handle: FileHandle): JsonlWriter {
   }
 
   async function flush(): Promise<void> {
-    while (writing !== undefined) await writing;
+    await writing;
     if (failure !== undefined) throw failure;
     try {
       await handle.sync();

@@ -1,8 +1,10 @@
 /** What the loop and the evaluation need of a run's directory. No file system in sight, so that they run anywhere. */
+import type { StageContext, StageTotals } from "./stages.ts";
 
-/** Records that survive a kill: what an earlier attempt wrote, and a place for the rest. */
+/** Records that survive a kill. */
 export interface RecordLog<R> {
-  readonly known: readonly R[];
+  /** What earlier attempts wrote, then what was appended since. */
+  readonly records: readonly R[];
   append(record: R): void;
   /** Everything appended is on disk. */
   close(): Promise<void>;
@@ -10,12 +12,15 @@ export interface RecordLog<R> {
 
 export interface RunStore {
   /** A place inside the run, e.g. `path("mucode", "iteration-1", "generator")`. */
-  path(...parts: readonly string[]): string;
+  path(...parts: string[]): string;
   /** Opens `NAME.jsonl` inside the run. */
   openRecords<R>(name: string): Promise<RecordLog<R>>;
   /**
    * Runs `work` unless an earlier attempt finished this stage, and returns its result either way. The result must
-   * survive JSON; it is written last, so a stage is finished exactly when its result is there.
+   * survive JSON; it is written last, so a stage is finished exactly when its result is there. `work` charges its time
+   * to resources through the context.
    */
-  stage<S>(name: string, work: () => Promise<S>): Promise<S>;
+  stage<S>(name: string, work: (context: StageContext) => Promise<S>): Promise<S>;
+  /** Time by stage and by resource, over all attempts. */
+  totals(): Promise<StageTotals>;
 }
