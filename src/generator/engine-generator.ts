@@ -14,13 +14,11 @@ export function createEngineGenerator(model: TrainableModel): Generator {
         { tokens, seeds: request.seeds, temperature: request.temperature, maxTokens: request.maxTokens },
         signal,
       );
-      return samples.map(
-        (sample): Completion => ({
-          text: model.tokenizer.decode(sample.tokens),
-          stopReason: sample.stopReason,
-          tokenCount: sample.logprobs.length,
-        }),
-      );
+      return samples.map((sample): Completion => ({
+        text: model.tokenizer.decode(sample.tokens),
+        stopReason: sample.stopReason,
+        tokenCount: sample.logprobs.length,
+      }));
     },
     close: () => model.close(),
   };

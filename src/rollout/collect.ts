@@ -38,7 +38,7 @@ export interface CollectRequest<Item, R> {
  */
 export async function collect<Item, R>(request: CollectRequest<Item, R>): Promise<Collection<R>> {
   const byKey = new Map<string, R>();
-  for (const record of request.log.known) byKey.set(request.recordKey(record), record);
+  for (const record of request.log.records) byKey.set(request.recordKey(record), record);
   const wanted = new Set(request.items.map(request.itemKey));
   for (const [key, record] of byKey) {
     if (wanted.has(key)) request.onRecord?.(record);
@@ -63,7 +63,9 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
       }
     }
   });
-  const records = request.items.map((item) => byKey.get(request.itemKey(item))).filter((record) => record !== undefined);
+  const records = request.items
+    .map((item) => byKey.get(request.itemKey(item)))
+    .filter((record) => record !== undefined);
   return { records, failures };
 }
 

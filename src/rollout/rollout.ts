@@ -32,11 +32,7 @@ export interface RolloutParts {
 }
 
 /** @throws GeneratorError, SandboxError: the rollout has no result then, and counts neither as right nor as wrong. */
-export async function rollOut(
-  request: RolloutRequest,
-  parts: RolloutParts,
-  signal?: AbortSignal,
-): Promise<Trajectory> {
+export async function rollOut(request: RolloutRequest, parts: RolloutParts, signal?: AbortSignal): Promise<Trajectory> {
   const { task, rolloutIndex, settings, seed } = request;
   const turns: Turn[] = [];
   for (let turnIndex = 0; turnIndex < settings.turns; turnIndex++) {

@@ -9,10 +9,10 @@ import { deriveSeed } from "../random.ts";
 import type { RolloutSettings } from "../rollout/rollout.ts";
 import type { StopReason, Trajectory, Turn } from "../rollout/trajectory.ts";
 import { conversationAfter } from "../rollout/trajectory.ts";
-import type { Conversation } from "../tasks/prompt.ts";
 import { extractProgram } from "../tasks/prompt.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Verifier } from "../verifier/verifier.ts";
+import { rememberProposals } from "./remember-proposals.ts";
 import type { CandidateView, SelectionRule } from "./selection-rules.ts";
 import { SELECTION_RULES } from "./selection-rules.ts";
 
@@ -48,16 +48,7 @@ export async function searchBestOfN(
   const turns: Turn[] = [];
   let stopReason: StopReason = "turn-limit";
   while (turns.length < settings.turns) {
-    const conversation = conversationAfter(task, turns, settings);
-    const completions = await parts.generator.propose(
-      {
-        conversation,
-        seeds: candidateSeeds(request, turns.length),
-        temperature: settings.temperature,
-        maxTokens: settings.maxTokens,
-      },
-      signal,
-    );
+    const completions = await proposeCandidates(request, turns, parts, signal);
     const full = completions.every((completion) => completion.stopReason === "no-room");
     if (full && turns.length > 0) {
       stopReason = "context-full";
@@ -83,28 +74,48 @@ export async function searchBestOfN(
   return { taskId: task.id, rolloutIndex: 0, turns, stopReason };
 }
 
+export interface Candidate {
+  /** `null` when the completion holds none. */
+  readonly program: string | null;
+  readonly completion: Completion;
+}
+
 /**
  * Several rules on one task. Samples depend on the state and the seed, never on the rule, so rules that reach the
  * same state share its candidates: the comparison between rules is paired and costs little more than one of them.
+ * `firstCandidates` are those of the first turn, which every rule chooses from.
  */
 export async function searchWithRules(
   request: Omit<SearchRequest, "rule">,
   rules: readonly SelectionRule[],
   parts: SearchParts,
   signal?: AbortSignal,
-): Promise<Map<SelectionRule, Trajectory>> {
-  const generator = rememberProposals(parts.generator);
-  const trajectories = await Promise.all(
-    rules.map((rule) => searchBestOfN({ ...request, rule }, { ...parts, generator }, signal)),
-  );
-  return new Map(rules.map((rule, index) => [rule, trajectories[index]!]));
+): Promise<{ trajectories: Map<SelectionRule, Trajectory>; firstCandidates: Candidate[] }> {
+  const shared = { ...parts, generator: rememberProposals(parts.generator) };
+  const searches = await Promise.all(rules.map((rule) => searchBestOfN({ ...request, rule }, shared, signal)));
+  const completions = await proposeCandidates(request, [], shared, signal);
+  return {
+    trajectories: new Map(rules.map((rule, index) => [rule, searches[index]!])),
+    firstCandidates: completions.map((completion) => ({ completion, program: extractProgram(completion.text) })),
+  };
 }
 
-/** The seeds of the N candidates of a turn. */
-export function candidateSeeds(request: Omit<SearchRequest, "rule">, turnIndex: number): number[] {
-  const { seed, task, settings } = request;
-  return Array.from({ length: settings.candidates }, (_, index) =>
-    deriveSeed(seed, "candidate", task.id, turnIndex, index),
+function proposeCandidates(
+  { task, settings, seed }: Omit<SearchRequest, "rule">,
+  turns: readonly Turn[],
+  parts: SearchParts,
+  signal?: AbortSignal,
+): Promise<Completion[]> {
+  return parts.generator.propose(
+    {
+      conversation: conversationAfter(task, turns, settings),
+      seeds: Array.from({ length: settings.candidates }, (_, index) =>
+        deriveSeed(seed, "candidate", task.id, turns.length, index),
+      ),
+      temperature: settings.temperature,
+      maxTokens: settings.maxTokens,
+    },
+    signal,
   );
 }
 
@@ -121,25 +132,4 @@ function viewCandidate(task: Task, completion: Completion, parts: SearchParts, s
       return parts.outcomes.outcome(task, program, signal);
     },
   };
-}
-
-/** A generator that asks again only for what it has not been asked before. */
-function rememberProposals(generator: Generator): Generator {
-  const known = new Map<string, Promise<Completion[]>>();
-  return {
-    propose: (request, signal) => {
-      const key = conversationKey(request.conversation, request.seeds);
-      let proposal = known.get(key);
-      if (proposal === undefined) {
-        proposal = generator.propose(request, signal);
-        known.set(key, proposal);
-      }
-      return proposal;
-    },
-    close: () => generator.close(),
-  };
-}
-
-function conversationKey(conversation: Conversation, seeds: readonly number[]): string {
-  return JSON.stringify([conversation.map((message) => message.content), seeds]);
 }

@@ -18,7 +18,7 @@ export function planBatches<T>(items: readonly T[], lengthOf: (item: T) => numbe
     const order = shuffled(random, items);
     const chunkSize = options.batchSize * CHUNK_BATCHES;
     for (let start = 0; start < order.length; start += chunkSize) {
-      const chunk = order.slice(start, start + chunkSize).sort((a, b) => lengthOf(a) - lengthOf(b));
+      const chunk = order.slice(start, start + chunkSize).toSorted((a, b) => lengthOf(a) - lengthOf(b));
       const slices: T[][] = [];
       for (let i = 0; i < chunk.length; i += options.batchSize) slices.push(chunk.slice(i, i + options.batchSize));
       batches.push(...shuffled(random, slices));

@@ -64,9 +64,7 @@ export async function fitGenerator(
   for (const [step, batch] of batches.entries()) {
     request.signal?.throwIfAborted();
     const { loss } = await model.forwardBackward(averagedOverTokens(batch), request.signal);
-    await model.optimizerStep(
-      adamW(settings, settings.learningRate * cosineSchedule(step, batches.length, warmup)),
-    );
+    await model.optimizerStep(adamW(settings, settings.learningRate * cosineSchedule(step, batches.length, warmup)));
     log.step(loss, batch);
   }
   return log.summary({ examples: examples.length, tooLong: examples.length - data.length });

@@ -64,11 +64,7 @@ export async function fitVerifier(
   return { summary: log.summary({ examples: all.length, tooLong: all.length - readable.length }), bias };
 }
 
-function comparisons(
-  model: TrainableModel,
-  data: VerifierData,
-  options: PromptOptions,
-): (Comparison | null)[] {
+function comparisons(model: TrainableModel, data: VerifierData, options: PromptOptions): (Comparison | null)[] {
   if (data.loss === "bradley-terry") {
     return data.pairs.map(({ task, right, wrong }) => {
       const first = likelihoodDatum({ task, program: right }, model, options);

@@ -37,7 +37,7 @@ export function relabel(request: RelabelRequest): GeneratorExample[] {
     const expert = request.experts.get(task.id);
     if (expert === undefined) continue;
     const trajectories = byTask.get(task.id) ?? [];
-    const failedFirst = [...trajectories].sort((a, b) => Number(isSuccessful(a)) - Number(isSuccessful(b)));
+    const failedFirst = trajectories.toSorted((a, b) => Number(isSuccessful(a)) - Number(isSuccessful(b)));
     for (const trajectory of failedFirst.slice(0, request.trajectoriesPerTask)) {
       examples.push(...labelStates(task, trajectory, expert.completion, "expert", request.prompt));
     }
@@ -76,10 +76,15 @@ function labelStates(
   }));
 }
 
-function withoutDuplicates(examples: readonly GeneratorExample[]): GeneratorExample[] {
+/** Equal (state, completion) pairs once, the first of them. */
+export function withoutDuplicates(examples: readonly GeneratorExample[]): GeneratorExample[] {
   const seen = new Map<string, GeneratorExample>();
   for (const example of examples) {
-    const key = JSON.stringify([example.taskId, example.conversation.map(({ content }) => content), example.completion]);
+    const key = JSON.stringify([
+      example.taskId,
+      example.conversation.map(({ content }) => content),
+      example.completion,
+    ]);
     if (!seen.has(key)) seen.set(key, example);
   }
   return [...seen.values()];

@@ -28,7 +28,11 @@ export async function readVerifierSettings(directory: string): Promise<VerifierS
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new ConfigError(`${directory} is not a verifier's checkpoint: ${fileName} cannot be read`, { file }, { cause });
+    throw new ConfigError(
+      `${directory} is not a verifier's checkpoint: ${fileName} cannot be read`,
+      { file },
+      { cause },
+    );
   }
   let parsed: unknown;
   try {

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { SandboxError } from "../errors.ts";
+import type { RecordLog } from "../store/run-store.ts";
+import { collect } from "./collect.ts";
+
+interface Square {
+  readonly of: number;
+  readonly square: number;
+}
+
+function memoryLog(records: Square[] = []): RecordLog<Square> {
+  return { records, append: (record) => records.push(record), close: async () => {} };
+}
+
+const base = {
+  itemKey: (item: number) => `${item}`,
+  recordKey: (record: Square) => `${record.of}`,
+  work: async (item: number): Promise<Square> => ({ of: item, square: item * item }),
+};
+
+describe("collecting records", () => {
+  it("gives the same result for any concurrency, in the items' order", async () => {
+    const items = Array.from({ length: 50 }, (_, i) => (i * 7) % 50);
+    const results = await Promise.all(
+      [1, 3, 64].map((concurrency) => collect({ ...base, items, log: memoryLog(), concurrency })),
+    );
+    for (const { records } of results) expect(records.map(({ of }) => of)).toEqual(items);
+  });
+
+  it("does not repeat what is recorded", async () => {
+    const done: number[] = [];
+    const log = memoryLog([{ of: 2, square: 4 }]);
+    const work = async (item: number): Promise<Square> => {
+      done.push(item);
+      return base.work(item);
+    };
+    const { records } = await collect({ ...base, work, items: [1, 2, 3], log, concurrency: 2 });
+    expect(done).toEqual([1, 3]);
+    expect(records.map(({ square }) => square)).toEqual([1, 4, 9]);
+  });
+
+  it("leaves out and reports what the infrastructure failed on", async () => {
+    const work = async (item: number): Promise<Square> => {
+      if (item === 2) throw new SandboxError("worker died");
+      return base.work(item);
+    };
+    const { records, failures } = await collect({ ...base, work, items: [1, 2, 3], log: memoryLog(), concurrency: 2 });
+    expect(records.map(({ of }) => of)).toEqual([1, 3]);
+    expect(failures).toEqual([{ key: "2", message: "worker died" }]);
+  });
+
+  it("stops when most of it fails, and keeps what was done", async () => {
+    const work = async (item: number): Promise<Square> => {
+      if (item >= 5) throw new SandboxError("no workers");
+      return base.work(item);
+    };
+    const log = memoryLog();
+    const items = Array.from({ length: 100 }, (_, i) => i);
+    await expect(collect({ ...base, work, items, log, concurrency: 4 })).rejects.toThrow(/of 100 failed.*no workers/);
+    expect(log.records).toHaveLength(5);
+  });
+
+  it("does not swallow errors of the program itself", async () => {
+    const work = async (): Promise<Square> => {
+      throw new TypeError("a bug");
+    };
+    await expect(collect({ ...base, work, items: [1], log: memoryLog(), concurrency: 1 })).rejects.toThrow("a bug");
+  });
+});
