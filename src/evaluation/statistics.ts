@@ -1,0 +1,125 @@
+/**
+ * Estimates from samples of tasks. Tasks are the unit throughout: several seeds of one task are averaged first
+ * ({@link averagePerTask}), because they are not independent of each other.
+ */
+import { createRandom, randomInteger } from "../random.ts";
+
+/** A mean with its 95 % interval. */
+export interface Estimate {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+  /** Tasks that entered. */
+  readonly taskCount: number;
+  /** `wilson`: Wilson score interval of a proportion. `bootstrap`: percentile bootstrap over tasks. */
+  readonly method: "wilson" | "bootstrap";
+}
+
+export interface BootstrapOptions {
+  /** Equal seeds give equal intervals. Default 0. */
+  readonly seed?: number;
+  /** Default 10 000. */
+  readonly resamples?: number;
+}
+
+/** A value per task; `undefined` where the infrastructure failed and nothing is known. */
+export type PerTask = readonly (number | undefined)[];
+
+/**
+ * The mean over runs of each task: `values[taskIndex]` of `runs[runIndex][taskIndex]`. Unknown values are left out; a
+ * task without any is `undefined`.
+ * @throws RangeError when the runs differ in length.
+ */
+export function averagePerTask(runs: readonly PerTask[]): (number | undefined)[] {
+  const taskCount = runs[0]?.length ?? 0;
+  if (runs.some((run) => run.length !== taskCount)) throw new RangeError("runs of different numbers of tasks");
+  return Array.from({ length: taskCount }, (_, taskIndex) => {
+    const known = runs.map((run) => run[taskIndex]).filter((value) => value !== undefined);
+    return known.length === 0 ? undefined : mean(known);
+  });
+}
+
+/**
+ * The mean over tasks with a 95 % interval: Wilson when every value is 0 or 1 (it stays honest at 0 % and 100 %, where
+ * a bootstrap collapses to a point), a bootstrap over tasks otherwise.
+ * @throws RangeError when no value is known.
+ */
+export function estimateMean(values: PerTask, options: BootstrapOptions = {}): Estimate {
+  const known = values.filter((value) => value !== undefined);
+  if (known.length === 0) throw new RangeError("no task to estimate from");
+  if (known.every((value) => value === 0 || value === 1)) {
+    const successes = known.reduce<number>((sum, value) => sum + value, 0);
+    const interval = wilsonInterval({ successes, trials: known.length });
+    return { mean: successes / known.length, ...interval, taskCount: known.length, method: "wilson" };
+  }
+  return bootstrapMean(known, options);
+}
+
+/**
+ * The mean of `after − before` over tasks, with a paired percentile bootstrap: whole tasks are resampled, so what makes
+ * a task easy or hard for both cancels. Tasks unknown on either side are left out.
+ * @throws RangeError when the arrays differ in length or no task is known on both sides.
+ */
+export function estimateDifference(
+  request: { readonly before: PerTask; readonly after: PerTask } & BootstrapOptions,
+): Estimate {
+  const { before, after } = request;
+  if (before.length !== after.length) throw new RangeError(`${before.length} tasks before, ${after.length} after`);
+  const differences = after.flatMap((value, taskIndex) => {
+    const earlier = before[taskIndex];
+    return value === undefined || earlier === undefined ? [] : [value - earlier];
+  });
+  if (differences.length === 0) throw new RangeError("no task to estimate from");
+  return bootstrapMean(differences, request);
+}
+
+/** Wilson score interval of a proportion (Wilson 1927), 95 %. @throws RangeError unless 0 ≤ successes ≤ trials, 0 < trials. */
+export function wilsonInterval(counts: { readonly successes: number; readonly trials: number }): {
+  low: number;
+  high: number;
+} {
+  const { successes, trials } = counts;
+  if (!(trials > 0 && successes >= 0 && successes <= trials)) throw new RangeError(`${successes} of ${trials}`);
+  const z = 1.959963984540054;
+  const share = successes / trials;
+  const centre = (share + (z * z) / (2 * trials)) / (1 + (z * z) / trials);
+  const half =
+    (z * Math.sqrt((share * (1 - share)) / trials + (z * z) / (4 * trials * trials))) / (1 + (z * z) / trials);
+  // The bounds are exact at the ends; rounding must not push them past.
+  return {
+    low: successes === 0 ? 0 : Math.max(0, centre - half),
+    high: successes === trials ? 1 : Math.min(1, centre + half),
+  };
+}
+
+function bootstrapMean(values: readonly number[], options: BootstrapOptions): Estimate {
+  const { seed = 0, resamples = 10_000 } = options;
+  const random = createRandom("bootstrap", seed);
+  const data = Float64Array.from(values);
+  const means = new Float64Array(resamples);
+  for (let resample = 0; resample < resamples; resample++) {
+    let sum = 0;
+    for (let draw = 0; draw < data.length; draw++) sum += data[randomInteger(random, data.length)] as number;
+    means[resample] = sum / data.length;
+  }
+  means.sort();
+  return {
+    mean: mean(values),
+    low: quantile(means, 0.025),
+    high: quantile(means, 0.975),
+    taskCount: values.length,
+    method: "bootstrap",
+  };
+}
+
+/** Linear interpolation between order statistics (type 7 of Hyndman and Fan). */
+function quantile(sorted: Float64Array, probability: number): number {
+  const position = (sorted.length - 1) * probability;
+  const below = sorted[Math.floor(position)] as number;
+  const above = sorted[Math.ceil(position)] as number;
+  return below + (above - below) * (position - Math.floor(position));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
