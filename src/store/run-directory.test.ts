@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -146,6 +146,24 @@ describe("the lock", () => {
     await refusal(openRun());
     await leaveLock({ pid: 1, host: "elsewhere", id: "x" });
     expect((await refusal(openRun())).message).toMatch(/on elsewhere.*delete .*run\.lock/);
+  });
+});
+
+describe("record logs", () => {
+  test("give what earlier attempts wrote and what is appended, half lines excepted", async () => {
+    const run = await openRun();
+    const log = await run.openRecords<{ task: number }>("iteration-0/trajectories");
+    log.append({ task: 1 });
+    expect(log.records).toEqual([{ task: 1 }]);
+    await run.close();
+    await appendFile(join(directory, "iteration-0", "trajectories.jsonl"), '{"task":');
+    const again = await openRun();
+    const continued = await again.openRecords<{ task: number }>("iteration-0/trajectories");
+    continued.append({ task: 2 });
+    await continued.close();
+    expect(continued.records).toEqual([{ task: 1 }, { task: 2 }]);
+    expect(await readJsonl(again.path("iteration-0", "trajectories.jsonl"))).toEqual(continued.records);
+    await again.close();
   });
 });
 

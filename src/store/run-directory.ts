@@ -10,7 +10,9 @@ import { temporaryPattern, writeJsonAtomic } from "./atomic-write.ts";
 import { listDifferences, type Difference } from "./differences.ts";
 import { errorCode, fileError } from "./file-errors.ts";
 import { acquireLock } from "./lock.ts";
-import { createStages, type StageContext, type StageTotals } from "./stages.ts";
+import { openRecordLog } from "./record-log.ts";
+import type { RecordLog, RunStore } from "./run-store.ts";
+import { createStages, type StageContext } from "./stages.ts";
 
 export interface RunDirectoryOptions {
   readonly directory: string;
@@ -23,26 +25,22 @@ export interface RunDirectoryOptions {
   readonly versions: Record<string, string>;
 }
 
-export interface RunDirectory {
+export interface RunDirectory extends RunStore {
   readonly directory: string;
   /** Whether the run was there already. */
   readonly resumed: boolean;
   /** Versions that differ from those the run was started with. */
   readonly versionChanges: readonly Difference[];
-  /** A path inside the run. */
-  path(...parts: string[]): string;
   /**
    * Runs a stage unless it is finished, and returns its summary (plain JSON, as it reads back from the file). A stage is
    * finished when `<name>.done.json` exists, which is written after `work` has resolved. `work` may find what a killed
    * attempt left and go on from there. `name` may be a path: `iteration-1/rollouts`.
    * @throws what `work` throws; StoreError when the manifest cannot be read or written.
    */
-  stage<T>(name: string, work: (stage: StageContext) => Promise<T>): Promise<T>;
+  stage<S>(name: string, work: (stage: StageContext) => Promise<S>): Promise<S>;
   /** Whether the stage's manifest is there. */
   isFinished(name: string): Promise<boolean>;
-  /** Time and counts by stage and by resource, over all attempts that ended by themselves. */
-  totals(): Promise<StageTotals>;
-  /** Gives up the lock. */
+  /** Closes the record logs that are still open and gives up the lock. @throws StoreError when they cannot be written. */
   close(): Promise<void>;
 }
 
@@ -68,15 +66,22 @@ export async function openRunDirectory(options: RunDirectoryOptions): Promise<Ru
     await removeTemporaryFiles(directory);
     const opened = await readOrCreateRun(options);
     const stages = createStages(directory);
+    const logs: RecordLog<never>[] = [];
     return {
       directory,
       ...opened,
       path: (...parts) => join(directory, ...parts),
+      async openRecords<R>(name: string) {
+        const log = await openRecordLog<R>(join(directory, `${name}.jsonl`));
+        logs.push(log);
+        return log;
+      },
       stage: (name, work) => stages.run(name, work),
       isFinished: (name) => stages.isFinished(name),
       totals: () => stages.totals(),
       async close() {
         try {
+          for (const log of logs) await log.close();
           await stages.close();
         } finally {
           await lock.release();
