@@ -1,0 +1,114 @@
+/** The comparison as a person reads it: a row per protocol, a column per generator, differences with intervals. */
+import type { Comparison, Difference, Protocol } from "./comparison.ts";
+import { PROTOCOLS } from "./comparison.ts";
+import type { Estimate } from "./statistics.ts";
+import { renderTable } from "./table.ts";
+
+export interface RenderOptions {
+  /** N and T of the search, for the headings. */
+  readonly candidates: number;
+  readonly turns: number;
+}
+
+export function renderComparison(comparison: Comparison, options: RenderOptions): string {
+  const generators = [...new Set(comparison.solveRates.map(({ generator }) => generator))];
+  const label = (protocol: string): string => protocolLabel(protocol as Protocol, options);
+  const rateRows = PROTOCOLS.map((protocol) => [
+    label(protocol),
+    ...generators.map((generator) => {
+      const rate = comparison.solveRates.find((one) => one.generator === generator && one.protocol === protocol);
+      return rate ? showRate(rate.solved) : undefined;
+    }),
+  ]).filter((row) => row.some((cell, index) => index > 0 && cell !== undefined));
+  const columns = [
+    `solved of ${comparison.taskCount} held-out tasks, % [95 %]`,
+    ...generators.map((header) => ({ header, align: "right" as const })),
+  ];
+  const blocks = [renderTable({ columns, rows: rateRows })];
+
+  const between = comparison.differences.filter(({ of }) => of === "generator");
+  const pairs = [...new Set(between.map(({ before, after }) => `${after} − ${before}`))];
+  if (between.length > 0) {
+    const rows = PROTOCOLS.map((protocol) => [
+      label(protocol),
+      ...pairs.map((pair) => {
+        const found = between.find((one) => `${one.after} − ${one.before}` === pair && one.under === protocol);
+        return found && showDifference(found.difference);
+      }),
+    ]).filter((row) => row.some((cell, index) => index > 0 && cell !== undefined));
+    blocks.push(
+      renderTable({
+        columns: ["difference, points [95 %, paired]", ...pairs.map((header) => ({ header, align: "right" as const }))],
+        rows,
+      }),
+    );
+  }
+
+  const steps = comparison.differences.filter(({ of }) => of === "protocol");
+  if (steps.length > 0) {
+    const names = [...new Set(steps.map((step) => stepName(step, label)))];
+    const rows = names.map((name) => [
+      name,
+      ...generators.map((generator) => {
+        const found = steps.find((step) => stepName(step, label) === name && step.under === generator);
+        return found && showDifference(found.difference);
+      }),
+    ]);
+    blocks.push(
+      renderTable({
+        columns: ["what each part adds, points [95 %, paired]", ...columns.slice(1)],
+        rows,
+      }),
+    );
+  }
+
+  if (comparison.verifier.length > 0) {
+    blocks.push(
+      renderTable({
+        columns: ["verifier on held-out tasks, programs by", "programs", "AUC", "ranking accuracy", "… public-passing"],
+        rows: comparison.verifier.map((one) => [
+          one.generator,
+          one.programs,
+          one.auc?.toFixed(2),
+          one.ranking ? `${one.ranking.accuracy.toFixed(2)} (${one.ranking.taskCount} tasks)` : undefined,
+          one.rankingAmongPublicPassing
+            ? `${one.rankingAmongPublicPassing.accuracy.toFixed(2)} (${one.rankingAmongPublicPassing.taskCount} tasks)`
+            : undefined,
+        ]),
+      }),
+    );
+  }
+  const failed = Object.entries(comparison.failures).filter(([, count]) => count > 0);
+  for (const [generator, count] of failed) {
+    blocks.push(`${count} tasks could not be evaluated for ${generator} and are left out of its rates.`);
+  }
+  return blocks.join("\n\n");
+}
+
+function protocolLabel(protocol: Protocol, { candidates, turns }: RenderOptions): string {
+  if (protocol === "greedy-single-turn") return "greedy, single turn";
+  if (protocol === "greedy-multi-turn") return `greedy, ${turns} turns`;
+  return `best of ${candidates}, ${turns} turns: ${protocol}${protocol === "oracle" ? " (bound)" : ""}`;
+}
+
+function stepName({ before, after }: Difference, label: (protocol: string) => string): string {
+  const short = (protocol: string): string => label(protocol).replace(/^best of .*: /, "");
+  return `${short(after)} − ${short(before)}`;
+}
+
+function showRate({ mean, low, high }: Estimate): string {
+  return `${percent(mean)} [${percent(low)}, ${percent(high)}]`;
+}
+
+function showDifference({ mean, low, high }: Estimate): string {
+  return `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+function signed(share: number): string {
+  const text = percent(Math.abs(share));
+  return Number(text) === 0 ? "0.0" : `${share < 0 ? "−" : "+"}${text}`;
+}
