@@ -66,7 +66,7 @@ export async function openRunDirectory(options: RunDirectoryOptions): Promise<Ru
     await removeTemporaryFiles(directory);
     const opened = await readOrCreateRun(options);
     const stages = createStages(directory);
-    const logs: RecordLog<never>[] = [];
+    const logs: Pick<RecordLog<unknown>, "close">[] = [];
     return {
       directory,
       ...opened,

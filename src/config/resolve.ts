@@ -1,0 +1,90 @@
+/** Values from wherever they were given → one valid configuration, or an error that says what to change. */
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { listKeys, showValue, type ConfigurationKey, type ConfigurationSchema } from "./keys.ts";
+
+/** Where values come from. */
+export interface ConfigurationSource {
+  /** How this source spells a key in messages: `--rollout.turns`, or `rollout.turns in run.toml`. */
+  readonly spell: (key: ConfigurationKey) => string;
+  /** By dotted key; `undefined` counts as not given. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Merges sources, the later ones winning, fills in defaults and checks every value.
+ * @throws ConfigError with one line per mistake: the key or flag, the value, what is allowed; for an unknown key the
+ *   nearest one.
+ */
+export function resolveConfiguration<S extends ConfigurationSchema>(
+  schema: S,
+  sources: readonly ConfigurationSource[],
+): z.infer<S> {
+  const keys = new Map(listKeys(schema).map((key) => [key.key, key]));
+  const given = new Map<string, { value: unknown; source: ConfigurationSource }>();
+  for (const source of sources) {
+    for (const [key, value] of Object.entries(source.values)) {
+      if (value !== undefined) given.set(key, { value, source });
+    }
+  }
+  const unknown = [...given.keys()].filter((key) => !keys.has(key));
+  if (unknown.length > 0) {
+    throw new ConfigError(unknown.map((key) => unknownKeyMessage(key, [...keys.keys()])).join("\n"), { keys: unknown });
+  }
+  const result = schema.safeParse(nest(new Map([...given].map(([key, { value }]) => [key, value]))));
+  if (result.success) return result.data;
+  const wrong = [...new Set(result.error.issues.map(({ path }) => path.join(".")))];
+  const lines = wrong.map((name, index) => {
+    const key = keys.get(name);
+    const entry = given.get(name);
+    if (key === undefined || entry === undefined) return `${name}: ${result.error.issues[index]?.message ?? "invalid"}`;
+    return invalidValueMessage(entry.source.spell(key), entry.value, key);
+  });
+  throw new ConfigError(lines.join("\n"), { keys: wrong });
+}
+
+/**
+ * Nested values, as a file gives them, by dotted key: `{ rollout: { turns: 2 } }` → `{ "rollout.turns": 2 }`.
+ * Arrays stay values.
+ */
+export function flattenValues(nested: object, prefix = ""): Record<string, unknown> {
+  const flat: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(nested) as [string, unknown][]) {
+    const key = prefix === "" ? name : `${prefix}.${name}`;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      Object.assign(flat, flattenValues(value, key));
+    } else flat[key] = value;
+  }
+  return flat;
+}
+
+/** `spelling: value is not allowed`, with what is, and for a misspelt choice the nearest one. */
+export function invalidValueMessage(spelling: string, value: unknown, key: ConfigurationKey): string {
+  const suggestion = typeof value === "string" && key.choices ? nearest(value, key.choices) : undefined;
+  const hint = suggestion === undefined ? "" : ` (did you mean ${suggestion}?)`;
+  return `${spelling}: ${showValue(value)} is not ${key.allowed}${hint}`;
+}
+
+function unknownKeyMessage(key: string, known: readonly string[]): string {
+  const suggestion = nearestKey(key, known);
+  return `unknown key ${key}${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}`;
+}
+
+/** The nearest known key; a last part given without its group (`turns`) finds the first key that ends in it. */
+export function nearestKey(key: string, known: readonly string[]): string | undefined {
+  const lastPart = (dotted: string): string => dotted.slice(dotted.lastIndexOf(".") + 1);
+  return nearest(key, known) ?? known.find((candidate) => lastPart(candidate) === lastPart(key));
+}
+
+function nest(flat: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const nested: Record<string, unknown> = {};
+  for (const [key, value] of flat) {
+    const parts = key.split(".");
+    const last = parts.pop() as string;
+    let group = nested;
+    for (const part of parts) group = (group[part] ??= {}) as Record<string, unknown>;
+    group[last] = value;
+  }
+  return nested;
+}

@@ -1,0 +1,103 @@
+/**
+ * The configuration of `mucode train`: every key with its default, its range and one line for people. Other commands
+ * are built from the same groups, so that a key means and allows the same everywhere. Nested as in a TOML file; the
+ * command line spells `rollout.maxTokens` as `--rollout.max-tokens`.
+ */
+import { z } from "zod";
+
+const positiveInteger = z.int().min(1);
+const seed = z.int().min(0).max(0xffffffff);
+const temperature = z.number().min(0).max(5);
+const learningRate = z.number().gt(0).max(1);
+
+/** Which tasks, and how many of each split. */
+export const suiteSchema = z.strictObject({
+  name: z.string().min(1).default("mubpp").describe("Suite of tasks; `mucode tasks` lists them"),
+  data: z.string().min(1).optional().describe("File or directory with the suite's data, for suites that read one"),
+  trainTasks: positiveInteger.default(800).describe("Tasks to train on"),
+  testTasks: positiveInteger.default(800).describe("Held-out tasks to evaluate on"),
+  validationTasks: positiveInteger.default(200).describe("Held-out tasks to watch during training"),
+  seed: seed.default(0).describe("Which draw of tasks, for generated suites"),
+  showPublicTests: z.boolean().default(false).describe("Put the public tests into the generator's prompt"),
+});
+
+/** How the generator tries the training tasks. */
+export const rolloutSchema = z.strictObject({
+  rolloutsPerTask: positiveInteger.default(4).describe("Rollouts of each training task per iteration"),
+  turns: positiveInteger.default(3).describe("Most turns of a rollout"),
+  temperature: temperature.default(0.7).describe("Sampling temperature; 0 is greedy"),
+  maxTokens: positiveInteger.default(84).describe("Most new tokens of a turn"),
+});
+
+/** How visited states are labelled with the expert's program. */
+export const relabelSchema = z.strictObject({
+  rule: z
+    .enum(["outcome-then-verifier", "outcome", "verifier"])
+    .default("outcome-then-verifier")
+    .describe("What the expert ranks a task's programs by"),
+  trajectoriesPerTask: positiveInteger.default(3).describe("Most trajectories of a task to relabel, failed ones first"),
+});
+
+const fitKeys = {
+  batchSize: positiveInteger.default(16),
+  epochs: positiveInteger.default(2),
+  weightDecay: z.number().min(0).max(1).default(0.01).describe("Decoupled weight decay of AdamW"),
+  warmupShare: z.number().min(0).max(1).default(0.05).describe("Share of the steps spent warming up"),
+};
+
+/** How the generator is fitted. */
+export const generatorSchema = z.strictObject({
+  learningRate: learningRate.default(5e-4).describe("Peak learning rate of the generator"),
+  ...fitKeys,
+  batchSize: fitKeys.batchSize.describe("Examples per step"),
+  epochs: fitKeys.epochs.describe("Passes over the relabelled examples"),
+});
+
+/** How the verifier is fitted. */
+export const verifierSchema = z.strictObject({
+  loss: z
+    .enum(["bradley-terry", "bce"])
+    .default("bradley-terry")
+    .describe("Compare right with wrong programs (bradley-terry), or tell them apart one by one (bce)"),
+  learningRate: learningRate.default(2e-4).describe("Peak learning rate of the verifier"),
+  ...fitKeys,
+  batchSize: fitKeys.batchSize.describe("Pairs per step"),
+  epochs: fitKeys.epochs.describe("Passes over the pairs"),
+  pairsPerTask: positiveInteger.default(3).describe("Most pairs of a right and a wrong program per task"),
+  scoreRegularization: z.number().min(0).default(1e-3).describe("Weight of the mean squared score (bradley-terry)"),
+  showPublicTests: z.boolean().default(true).describe("Put the public tests into the verifier's prompt"),
+});
+
+/** Multi-turn best-of-N search on the test tasks. */
+export const evaluationSchema = z.strictObject({
+  candidates: positiveInteger.default(5).describe("Candidates per turn of best-of-N search"),
+  turns: positiveInteger.default(3).describe("Most turns of a search"),
+  temperature: temperature.default(0.7).describe("Sampling temperature of the candidates"),
+  maxTokens: positiveInteger.default(84).describe("Most new tokens of a candidate"),
+});
+
+/** Everything `mucode train` takes. */
+export const trainSchema = z.strictObject({
+  out: z.string().min(1).default("runs/train").describe("Directory of the run; an existing run is resumed"),
+  baseModel: z.string().min(1).default("mubpp-base").describe("Model to start from: a built-in name or a directory"),
+  iterations: positiveInteger.default(2).describe("Iterations of expert iteration"),
+  seed: seed.default(1).describe("Seed of all sampling and shuffling"),
+  threads: positiveInteger.default(2).describe("Threads to compute with"),
+  suite: suiteSchema.prefault({}),
+  rollout: rolloutSchema.prefault({}),
+  relabel: relabelSchema.prefault({}),
+  generator: generatorSchema.prefault({}),
+  verifier: verifierSchema.prefault({}),
+  evaluation: evaluationSchema.prefault({}),
+});
+
+export type TrainConfiguration = z.infer<typeof trainSchema>;
+
+/** Keys that say where and how fast but not what: a run may be resumed under other values of these. */
+const resumableKeys = ["out", "threads"] as const;
+
+/** What must be equal for a run to be resumed; goes into `run.json`. */
+export function comparableConfiguration<T extends object>(configuration: T): Omit<T, (typeof resumableKeys)[number]> {
+  const entries = Object.entries(configuration).filter(([key]) => !(resumableKeys as readonly string[]).includes(key));
+  return Object.fromEntries(entries) as Omit<T, (typeof resumableKeys)[number]>;
+}
