@@ -8,7 +8,7 @@ import { drawWrongAttempt, type WrongAttempt } from "./wrong-attempts.ts";
 export interface PretrainingDocument {
   /** Context only: the prompt, then for each earlier attempt its program and the feedback on it. */
   readonly conversation: readonly Message[];
-  /** The gold program: what the loss is taken on. */
+  /** The gold program, without the line break at its end: what the loss is taken on. */
   readonly completion: string;
 }
 
@@ -44,10 +44,10 @@ export function* createPretrainingDocuments(
     const conversation: Message[] = [{ role: "user", content: prompt }];
     if (random() < multiTurnShare) {
       for (const { program, feedback } of drawHistory(random, generated)) {
-        conversation.push({ role: "assistant", content: program }, { role: "user", content: feedback });
+        conversation.push({ role: "assistant", content: program.trimEnd() }, { role: "user", content: feedback });
       }
     }
-    yield { conversation, completion: generated.goldProgram };
+    yield { conversation, completion: generated.goldProgram.trimEnd() };
   }
 }
 
