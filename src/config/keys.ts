@@ -83,13 +83,15 @@ function describeAllowed(type: ConfigurationKey["type"], leaf: LeafSchema): stri
   // An integer of JSON always has bounds; those of safe integers say nothing.
   const low = leaf.minimum === Number.MIN_SAFE_INTEGER ? undefined : leaf.minimum;
   const high = leaf.maximum === Number.MAX_SAFE_INTEGER ? undefined : leaf.maximum;
+  const { exclusiveMinimum: above, exclusiveMaximum: below } = leaf;
+  if (low !== undefined && high !== undefined) return `${noun} from ${low} to ${high}`;
   const bounds = [
-    leaf.exclusiveMinimum === undefined ? undefined : `above ${leaf.exclusiveMinimum}`,
-    low === undefined ? undefined : high === undefined ? `of at least ${low}` : `from ${low}`,
-    leaf.exclusiveMaximum === undefined ? undefined : `below ${leaf.exclusiveMaximum}`,
-    high === undefined ? undefined : low === undefined ? `of at most ${high}` : `to ${high}`,
-  ].filter((bound) => bound !== undefined);
-  return [noun, bounds.join(leaf.exclusiveMinimum === undefined ? " " : " and ")].join(" ").trim();
+    ...(low === undefined ? [] : [`of at least ${low}`]),
+    ...(above === undefined ? [] : [`above ${above}`]),
+    ...(below === undefined ? [] : [`below ${below}`]),
+    ...(high === undefined ? [] : [`of at most ${high}`]),
+  ];
+  return bounds.length === 0 ? noun : `${noun} ${bounds.join(" and ")}`;
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {

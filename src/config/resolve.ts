@@ -34,14 +34,14 @@ export function resolveConfiguration<S extends ConfigurationSchema>(
   }
   const result = schema.safeParse(nest(new Map([...given].map(([key, { value }]) => [key, value]))));
   if (result.success) return result.data;
-  const wrong = [...new Set(result.error.issues.map(({ path }) => path.join(".")))];
-  const lines = wrong.map((name, index) => {
+  const wrong = new Map(result.error.issues.map((issue) => [issue.path.join("."), issue.message]));
+  const lines = [...wrong].map(([name, message]) => {
     const key = keys.get(name);
     const entry = given.get(name);
-    if (key === undefined || entry === undefined) return `${name}: ${result.error.issues[index]?.message ?? "invalid"}`;
+    if (key === undefined || entry === undefined) return `${name}: ${message}`;
     return invalidValueMessage(entry.source.spell(key), entry.value, key);
   });
-  throw new ConfigError(lines.join("\n"), { keys: wrong });
+  throw new ConfigError(lines.join("\n"), { keys: [...wrong.keys()] });
 }
 
 /**
@@ -67,6 +67,8 @@ export function invalidValueMessage(spelling: string, value: unknown, key: Confi
 }
 
 function unknownKeyMessage(key: string, known: readonly string[]): string {
+  const members = known.filter((candidate) => candidate.startsWith(`${key}.`));
+  if (members.length > 0) return `${key} is a group of keys, not a value: ${members.join(", ")}`;
   const suggestion = nearestKey(key, known);
   return `unknown key ${key}${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}`;
 }
