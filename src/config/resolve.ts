@@ -44,6 +44,11 @@ export function resolveConfiguration<S extends ConfigurationSchema>(
   throw new ConfigError(lines.join("\n"), { keys: [...wrong.keys()] });
 }
 
+/** Nested values from code, with defaults filled in. @throws ConfigError as {@link resolveConfiguration}. */
+export function resolveInput<S extends ConfigurationSchema>(schema: S, input: z.input<S>): z.infer<S> {
+  return resolveConfiguration(schema, [{ spell: ({ key }) => key, values: flattenValues(input as object) }]);
+}
+
 /**
  * Nested values, as a file gives them, by dotted key: `{ rollout: { turns: 2 } }` → `{ "rollout.turns": 2 }`.
  * Arrays stay values.

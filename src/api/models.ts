@@ -1,0 +1,46 @@
+/** Where checkpoints come from: shipped by name, or a directory. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import type { Checkpoint } from "../training/trainer.ts";
+
+const modelsDirectory = fileURLToPath(new URL("../../models/", import.meta.url));
+
+/** @throws ConfigError when it is neither a shipped model nor a checkpoint's directory. */
+export async function resolveCheckpoint(nameOrDirectory: string): Promise<Checkpoint> {
+  const shipped = await readdir(modelsDirectory).catch((): string[] => []);
+  const directory = shipped.includes(nameOrDirectory)
+    ? join(modelsDirectory, nameOrDirectory)
+    : resolve(nameOrDirectory);
+  try {
+    await access(join(directory, "config.json"));
+  } catch (cause) {
+    const guess = nearest(nameOrDirectory, shipped);
+    throw new ConfigError(
+      `no checkpoint "${nameOrDirectory}": it is neither a shipped model (${shipped.join(", ")}) nor a directory with a config.json` +
+        (guess === undefined ? "" : `; did you mean ${guess}?`),
+      { checkpoint: nameOrDirectory },
+      { cause },
+    );
+  }
+  return { directory };
+}
+
+/** SHA-256 (hex) of a checkpoint's weights: tells whether a run goes on from the same model. */
+export async function hashWeights(checkpoint: Checkpoint): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(join(checkpoint.directory, "model.safetensors"))) {
+      hash.update(chunk as Buffer);
+    }
+  } catch (cause) {
+    throw new ConfigError(`${checkpoint.directory} holds no readable model.safetensors`, checkpoint as never, {
+      cause,
+    });
+  }
+  return hash.digest("hex");
+}

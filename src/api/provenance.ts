@@ -1,0 +1,30 @@
+/** What a result must say of where it comes from. */
+import { readFileSync } from "node:fs";
+import type { TaskSet } from "../tasks/task.ts";
+
+const packageFile = new URL("../../package.json", import.meta.url);
+const packageJson = JSON.parse(readFileSync(packageFile, "utf8")) as {
+  version: string;
+  dependencies: Record<string, string>;
+};
+
+/** Versions that can change a result. */
+export const versions: Readonly<Record<string, string>> = {
+  mucode: packageJson.version,
+  node: process.versions.node,
+  "onnxruntime-node": packageJson.dependencies["onnxruntime-node"]!,
+  pyodide: packageJson.dependencies["pyodide"]!,
+};
+
+/** Names a set of tasks so that another run can tell whether it had the same. */
+export interface TaskSetDescription {
+  readonly suite: string;
+  readonly version: string;
+  readonly split: string;
+  readonly count: number;
+  readonly hash: string;
+}
+
+export function describeTaskSet({ suite, version, split, tasks, hash }: TaskSet): TaskSetDescription {
+  return { suite, version, split, count: tasks.length, hash };
+}

@@ -1,0 +1,19 @@
+/** What every command that grades programs of a suite needs, opened and closed in one place. */
+import { createGrader } from "../grading/grader.ts";
+import type { Grader } from "../grading/grade.ts";
+import { createPyodideSandbox } from "../sandbox/pyodide/pyodide-sandbox.ts";
+
+/** Opens the sandbox and a grader on it, gives them to `work`, and closes them whatever happens. */
+export async function withGrader<T>(work: (grader: Grader) => Promise<T>): Promise<T> {
+  const sandbox = await createPyodideSandbox({});
+  try {
+    const grader = await createGrader({ sandbox });
+    try {
+      return await work(grader);
+    } finally {
+      await grader.close();
+    }
+  } finally {
+    await sandbox.close();
+  }
+}
