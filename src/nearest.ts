@@ -1,43 +1,32 @@
-/** What somebody who mistyped a word most likely meant. */
+/** "Did you mean …": the candidate closest to a mistyped word. */
 
 /**
- * The candidate with the fewest edits from `word` (insertions, deletions, substitutions, swaps of neighbours; case and
- * the difference between `-`, `_` and nothing are free), if those are few for its length; the first among equals.
+ * The candidate with the fewest single-character edits from `word`, the first of equals; `undefined` where even that one
+ * differs in more than half of its letters.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let fewest = Infinity;
+  let bestDistance = Infinity;
   for (const candidate of candidates) {
-    const a = normalize(word);
-    const b = normalize(candidate);
-    const edits = editDistance(a, b);
-    if (edits < fewest && edits <= Math.max(1, Math.floor(Math.max(a.length, b.length) * 0.34))) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance && distance <= Math.max(word.length, candidate.length) / 2) {
       best = candidate;
-      fewest = edits;
+      bestDistance = distance;
     }
   }
   return best;
 }
 
-function normalize(word: string): string {
-  return word.toLowerCase().replace(/[-_]/g, "");
-}
-
-/** Optimal string alignment distance. */
+/** Levenshtein distance, one row at a time. */
 function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
+    const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitution = (last[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row[j] = Math.min((last[j] as number) + 1, (row[j - 1] as number) + 1, substitution);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        row[j] = Math.min(row[j] as number, (beforeLast[j - 2] as number) + 1);
-      }
+      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] as number) + 1, (next[j - 1] as number) + 1));
     }
-    beforeLast = last;
-    last = row;
+    row = next;
   }
-  return last[b.length] as number;
+  return row[b.length] as number;
 }

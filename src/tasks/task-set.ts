@@ -8,16 +8,18 @@ export interface TaskSetParts {
   readonly split: string;
   /** In order; ids are unique. */
   readonly tasks: readonly { readonly task: Task; readonly privateTests: readonly Test[] }[];
+  readonly notes?: readonly string[];
 }
 
 /** A {@link TaskSet} whose hash is SHA-256 over the canonical JSON of each task with its private tests, in order. */
-export async function createTaskSet({ suite, version, split, tasks }: TaskSetParts): Promise<TaskSet> {
+export async function createTaskSet({ suite, version, split, tasks, notes = [] }: TaskSetParts): Promise<TaskSet> {
   const privateTests = new Map(tasks.map((entry) => [entry.task.id, entry.privateTests]));
   return {
     suite,
     version,
     split,
-    hash: await sha256(canonicalJson(tasks)),
+    hash: await sha256(canonicalJson(tasks.map(({ task, privateTests: tests }) => ({ task, privateTests: tests })))),
+    notes,
     tasks: tasks.map((entry) => entry.task),
     privateTests: {
       of(taskId) {

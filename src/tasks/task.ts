@@ -42,6 +42,8 @@ export interface TaskSet {
   readonly hash: string;
   readonly tasks: readonly Task[];
   readonly privateTests: PrivateTests;
+  /** What a reader of results should know about these tasks; none in most sets. */
+  readonly notes?: readonly string[];
 }
 
 export interface LoadOptions {
