@@ -19,12 +19,20 @@ export interface ProgramJob {
   readonly setupCode?: string;
   /** Python expressions, e.g. `add(1, 2)`. */
   readonly calls: readonly string[];
+  /**
+   * How values are written, for all calls. `canonical` (default): equal values have equal text. `typed`: JSON that keeps
+   * types apart (1, 1.0 and True differ) and from which the value can be built again by a process that is trusted.
+   */
+  readonly encoding?: "canonical" | "typed";
   readonly limits: SandboxLimits;
 }
 
 /** What became of one call. */
 export type CallResult =
-  /** `encoded`: canonical text of a builtin value (equal values have equal text), or one that never matches. `shown`: a capped repr. */
+  /**
+   * `encoded`: text of a builtin value in the job's encoding. Canonical text that starts with `?` never matches
+   * anything: `?1…` stands for a true object that is no builtin value, `?0…` for a false one. `shown`: a capped repr.
+   */
   | { readonly kind: "value"; readonly encoded: string; readonly shown: string }
   /** The call raised; `traceback` holds the program's own lines only, capped. */
   | { readonly kind: "raised"; readonly exception: string; readonly traceback: string };
@@ -34,8 +42,8 @@ export type ProgramResult =
   | { readonly kind: "finished"; readonly calls: readonly CallResult[] }
   /** The program itself (or the setup code) raised before any call. */
   | { readonly kind: "raised"; readonly exception: string; readonly traceback: string }
-  /** `exited`: it ended the interpreter; nothing it printed or returned counts. */
-  | { readonly kind: "timed-out" | "out-of-memory" | "exited" };
+  /** It was stopped, or (`exited`) ended the interpreter. `calls`: those that had finished before, from the first on. */
+  | { readonly kind: "timed-out" | "out-of-memory" | "exited"; readonly calls: readonly CallResult[] };
 
 export interface Sandbox {
   /** Part of every verdict's cache key: changes whenever a verdict could. */

@@ -1,0 +1,196 @@
+/**
+ * One hardened child process with a Python interpreter in it: starting, sending jobs, hearing frames, killing. Everything
+ * that comes from the child is treated as hostile text: whatever is not exactly of the expected form ends the process.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SandboxError } from "../../errors.ts";
+import { type CpuClock, createCpuClock } from "./cpu-clock.ts";
+
+/** What the child did with one job. `frames[i]` answers `steps[i]`; fewer than the steps when it ended early. */
+export interface JobOutcome {
+  /** `died`: the process ended by itself, or said something malformed. */
+  readonly kind: "done" | "timed-out" | "died" | "aborted";
+  readonly frames: readonly string[];
+}
+
+export interface InterpreterJob {
+  /** Texts for the source's `step` function, one after the other. */
+  readonly steps: readonly string[];
+  readonly cpuTimeMs: number;
+  readonly memoryBytes: number;
+}
+
+export interface InterpreterProcess {
+  readonly pid: number;
+  /** True until the process ended or must not be used again. */
+  readonly usable: boolean;
+  /** Runs one job at a time. Never rejects. */
+  run(job: InterpreterJob, signal?: AbortSignal): Promise<JobOutcome>;
+  /** Kills the process; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+export interface InterpreterOptions {
+  /** Python that defines `step(text: str) -> str` (ASCII). */
+  readonly source: string;
+  /** Memory image to start from; without it the interpreter starts cold (some seconds). */
+  readonly snapshotPath?: string;
+}
+
+/** Longest frame believed, characters. The Python side caps values well below it. */
+const MAX_FRAME = 16 * 2 ** 20;
+/** A cold start on a busy machine takes some seconds; beyond this it is counted as failed, milliseconds. */
+const START_TIMEOUT_MS = 60_000;
+/** Wall time granted per CPU time where the CPU clock works, so that only waiting or a broken clock is caught by it. */
+const WALL_FACTOR_WITH_CPU_CLOCK = 5;
+const WALL_FACTOR_WITHOUT = 2;
+const POLL_MS = 50;
+
+const hostPath = realpathSync(fileURLToPath(new URL("./host.mjs", import.meta.url)));
+
+/** Folder of the installed pyodide package. */
+export function pyodideFolder(): string {
+  return realpathSync(dirname(createRequire(import.meta.url).resolve("pyodide/package.json")));
+}
+
+/** Starts the bare child process: flags, environment and file rights are the same for every use of it. */
+export function spawnHost(readable: readonly string[], stdout: "ignore" | "pipe"): ChildProcess {
+  const folder = pyodideFolder();
+  const permission = process.allowedNodeEnvironmentFlags.has("--permission")
+    ? "--permission"
+    : "--experimental-permission";
+  const allowed = [join(folder, "*"), join(dirname(hostPath), "*"), ...readable];
+  return spawn(
+    process.execPath,
+    [
+      "--no-warnings",
+      "--disallow-code-generation-from-strings",
+      permission,
+      "--allow-worker",
+      ...allowed.map((path) => `--allow-fs-read=${path}`),
+      hostPath,
+      JSON.stringify({ pyodideFolder: folder, parentPid: process.pid }),
+    ],
+    { env: {}, cwd: dirname(hostPath), stdio: ["ignore", stdout, "ignore", "ipc"], windowsHide: true },
+  );
+}
+
+/** Starts an interpreter and waits until it takes jobs. @throws SandboxError when it does not get ready. */
+export async function startInterpreter(options: InterpreterOptions): Promise<InterpreterProcess> {
+  const { source, snapshotPath } = options;
+  const child = spawnHost(snapshotPath === undefined ? [] : [snapshotPath], "ignore");
+  const gone = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => fail("did not get ready in time"), START_TIMEOUT_MS);
+    function fail(reason: string): void {
+      clearTimeout(timer);
+      child.removeAllListeners("message");
+      child.kill("SIGKILL");
+      reject(new SandboxError(`The Python interpreter could not be started: ${reason}`, { snapshotPath }));
+    }
+    child.once("message", (message: { ready?: unknown; failed?: unknown }) => {
+      if (message.ready !== true) return fail(String(message.failed).slice(0, 500));
+      clearTimeout(timer);
+      resolve();
+    });
+    void gone.then(() => fail("the process ended"));
+    child.send({ prepare: { source, snapshotPath } }, () => {});
+  });
+  return wrapProcess(child, gone);
+}
+
+function wrapProcess(child: ChildProcess, gone: Promise<void>): InterpreterProcess {
+  const pid = child.pid as number;
+  const clock: CpuClock | null = createCpuClock(pid);
+  let usable = true;
+  let jobId = 0;
+  let current: { id: number; frames: string[]; steps: number; settle: (kind: JobOutcome["kind"]) => void } | null =
+    null;
+
+  function kill(): Promise<void> {
+    usable = false;
+    child.kill("SIGKILL");
+    return gone;
+  }
+  void gone.then(() => {
+    usable = false;
+    current?.settle("died");
+  });
+  child.on("error", () => {});
+  child.on("message", (message: unknown) => {
+    const job = current;
+    const verdict = job && readMessage(message, job);
+    if (!job || verdict === "malformed") {
+      job?.settle("died");
+      void kill();
+    } else if (verdict === "done" || verdict === "retire") {
+      job.settle("done");
+      if (verdict === "retire") void kill();
+    }
+  });
+
+  function run(job: InterpreterJob, signal?: AbortSignal): Promise<JobOutcome> {
+    if (!usable || current) return Promise.resolve({ kind: "died", frames: [] });
+    return new Promise((resolve) => {
+      const id = ++jobId;
+      const cpuAtStart = clock?.() ?? null;
+      const wallLimit = job.cpuTimeMs * (cpuAtStart === null ? WALL_FACTOR_WITHOUT : WALL_FACTOR_WITH_CPU_CLOCK) + 1000;
+      const started = performance.now();
+      const frames: string[] = [];
+      const watch = setInterval(() => {
+        const cpu = cpuAtStart === null ? null : (clock?.() ?? null);
+        const overCpu = cpu !== null && cpu - (cpuAtStart as number) > job.cpuTimeMs;
+        if (overCpu || performance.now() - started > wallLimit) settle("timed-out");
+      }, POLL_MS);
+      const abort = (): void => settle("aborted");
+      function settle(kind: JobOutcome["kind"]): void {
+        if (current?.id !== id) return;
+        current = null;
+        clearInterval(watch);
+        signal?.removeEventListener("abort", abort);
+        if (kind !== "done") void kill();
+        resolve({ kind, frames });
+      }
+      current = { id, frames, steps: job.steps.length, settle };
+      signal?.addEventListener("abort", abort, { once: true });
+      child.send({ id, steps: job.steps, memoryBytes: job.memoryBytes }, (error) => {
+        if (error) settle("died");
+      });
+    });
+  }
+
+  return {
+    pid,
+    get usable() {
+      return usable;
+    },
+    run,
+    kill,
+  };
+}
+
+/** Checks one message against the job in progress; collects its frame. Frames come in order, each once, all before the end. */
+function readMessage(
+  message: unknown,
+  job: { id: number; frames: string[]; steps: number },
+): "frame" | "done" | "retire" | "malformed" {
+  if (typeof message !== "object" || message === null) return "malformed";
+  const { id, step, frame, done, retire } = message as Record<string, unknown>;
+  if (id !== job.id) return "malformed";
+  const ended = job.frames.at(-1)?.startsWith("!") === true;
+  if (done === true) {
+    if (!ended && job.frames.length !== job.steps) return "malformed";
+    return retire === false ? "done" : "retire";
+  }
+  if (ended || step !== job.frames.length || job.frames.length >= job.steps) return "malformed";
+  if (typeof frame !== "string" || frame.length > MAX_FRAME) return "malformed";
+  job.frames.push(frame);
+  return "frame";
+}

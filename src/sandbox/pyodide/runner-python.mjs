@@ -1,0 +1,122 @@
+/**
+ * Python source of the program runner: `step(text)` is called by the host once per step of a job and answers with one
+ * frame, ASCII JSON. The first character of a step says what to do: `P` run the program, `S` run setup code in its
+ * namespace, `C` evaluate a call and encode its value canonically, `T` the same with types kept.
+ *
+ * Frames: `["ok"]` after P and S; `["value", encoded, shown]`; `["raised", exception, traceback]` for a call. A frame
+ * that starts with `!` ends the job: `!["raised", …]` from the program or setup code, `!["exited"]`,
+ * `!["out-of-memory"]`.
+ *
+ * A program shares the interpreter with this code and could replace it. That gains nothing: no expected value is ever in
+ * this process, so a forged frame says no more than a returned value could, and the host has handed earlier frames to
+ * the parent process, out of reach, before a later call's text arrives here. Code and builtins used here are private
+ * copies, so that programs that patch builtins by accident still get honest frames.
+ */
+import { ENCODING_PYTHON } from "./encoding-python.mjs";
+
+export const RUNNER_PYTHON = String.raw`
+${ENCODING_PYTHON}
+import builtins, sys, types, linecache
+import abc, array, ast, base64, bisect, calendar, cmath, contextlib, copy, dataclasses, datetime, difflib, enum
+import functools, hashlib, heapq, inspect, io, itertools, json, numbers, operator, os, pprint, queue, random, re
+import secrets, statistics, string, struct, tempfile, textwrap, threading, time, traceback, typing, unicodedata, uuid, warnings
+
+FILE = '<program>'
+MAX_TRACEBACK = 500
+MAX_FRAMES = 4
+ModuleType, modules, line_cache = types.ModuleType, sys.modules, linecache.cache
+get_traceback = BaseException.__dict__['__traceback__'].__get__
+exec_, eval_, compile_ = exec, eval, compile
+state = {'globals': None, 'lines': []}
+
+
+def clean(text, room):
+    text = ''.join([c if c == '\n' or (c >= ' ' and c != '\x7f') else ' ' for c in ''.join(str.__iter__(text[:2 * room]))])
+    return text if len(text) <= room else text[:room - 3] + '...'
+
+
+def source_line(number):
+    lines = state['lines']
+    return lines[number - 1].strip()[:120] if 0 < number <= len(lines) else ''
+
+
+def last_line(e, t):
+    name = type_name(t)
+    if issubclass(t, SyntaxError):
+        try:
+            line = e.lineno if e.filename == FILE else None
+            return name + ': ' + str(e.msg) + (' (line %d)' % line if type(line) is int else '')
+        except BaseException:
+            return name
+    try:
+        text = str(e)
+    except BaseException:
+        return name
+    return name + ': ' + text if text else name
+
+
+def describe(e):
+    t = type(e)
+    exception = clean(last_line(e, t), 300).replace('\n', ' ')
+    lines = []
+    try:
+        if issubclass(t, SyntaxError) and e.filename == FILE and type(e.lineno) is int:
+            lines.append('line %d\n    %s' % (e.lineno, source_line(e.lineno)))
+        tb = get_traceback(e)
+        steps = 0
+        while tb is not None and steps < 20000:
+            code = tb.tb_frame.f_code
+            if code.co_filename == FILE:
+                lines.append('line %d, in %s\n    %s' % (tb.tb_lineno, code.co_name, source_line(tb.tb_lineno)))
+                if len(lines) > 200:
+                    del lines[MAX_FRAMES // 2:-MAX_FRAMES]
+            tb = tb.tb_next
+            steps += 1
+    except BaseException:
+        pass
+    if len(lines) > MAX_FRAMES:
+        lines[MAX_FRAMES // 2:-(MAX_FRAMES // 2)] = ['...']
+    own = clean('\n'.join(lines), MAX_TRACEBACK - min(len(exception), 200) - 1)
+    traceback_text = (own + '\n' if own else '') + exception
+    return '["raised",' + quote(exception) + ',' + quote(clean(traceback_text, MAX_TRACEBACK)) + ']'
+
+
+def failed(e, final):
+    t = type(e)
+    if issubclass(t, SystemExit):
+        return '!["exited"]'
+    if issubclass(t, MemoryError):
+        return '!["out-of-memory"]'
+    return ('!' if final else '') + describe(e)
+
+
+def step(text):
+    what, text = text[0], text[1:]
+    if what == 'P':
+        module = ModuleType('__main__')
+        state['globals'] = module.__dict__
+        state['module'] = module
+        module.__dict__['__builtins__'] = builtins
+        state['lines'] = text.split('\n')
+        modules['__main__'] = module
+        line_cache[FILE] = (len(text), None, [line + '\n' for line in state['lines']], FILE)
+    try:
+        if what == 'P' or what == 'S':
+            exec_(compile_(text, FILE if what == 'P' else '<setup>', 'exec', 0, True), state['globals'])
+            return '["ok"]'
+        value = eval_(compile_(text, '<call>', 'eval', 0, True), state['globals'])
+        return '["value",' + quote(canonical(value) if what == 'C' else typed(value)) + ',' + quote(shown(value)) + ']'
+    except BaseException as e:
+        return failed(e, what == 'P' or what == 'S')
+
+
+original_main = modules['__main__']
+sys.stdout.reconfigure(line_buffering=False)
+sys.stderr.reconfigure(line_buffering=False)
+for warm in ('Pdef f(x):\n    return [x, {1: (2.5, "a")}, {3}]\n', 'Cf(1)', 'Tf(1)', 'Cf()'):
+    step(warm)
+state.clear()
+state.update(globals=None, lines=[])
+line_cache.clear()
+modules['__main__'] = original_main
+`;
