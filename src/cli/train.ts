@@ -1,0 +1,35 @@
+/** `mucode train`: the main job. */
+import { train } from "../api/train.ts";
+import { trainSchema } from "../config/schema.ts";
+import { renderComparison } from "../evaluation/render-comparison.ts";
+import { renderTime } from "../evaluation/render-time.ts";
+import { addConfigurationFlags, readConfiguration } from "./configuration-flags.ts";
+import type { RegisterCommand } from "./context.ts";
+import { createProgress } from "./progress.ts";
+
+export const registerTrainCommand: RegisterCommand = (program, context) => {
+  const command = program
+    .command("train")
+    .description("Train a generator and a verifier on a suite's tasks, and show on held-out tasks what each part adds.")
+    .option("--json", "print the report as JSON");
+  addConfigurationFlags(command, trainSchema);
+  command.action(async (options: { json?: boolean }) => {
+    const configuration = readConfiguration(command, trainSchema);
+    context.setResumeHint("The same command resumes where it left off.");
+    const progress = createProgress({ stream: context.stderr, interactive: context.stderr.isTTY ?? false });
+    const report = await train({ configuration, progress, signal: context.signal });
+    if (options.json) {
+      context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+      return;
+    }
+    const { train: trained, test } = report.tasks;
+    context.stdout.write(
+      `${[
+        `${test.suite} ${test.version}: trained on ${trained.count} tasks, evaluated on ${test.count} held-out tasks, seed ${configuration.seed}`,
+        renderComparison(report.comparison, configuration.evaluation),
+        renderTime(report.time),
+        `Everything is in ${report.run}: report.json, every trajectory, the checkpoints.`,
+      ].join("\n\n")}\n`,
+    );
+  });
+};

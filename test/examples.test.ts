@@ -1,0 +1,17 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { runCommand } from "./command.ts";
+
+it("the training example runs as it stands", { timeout: 120_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "mucode-example-"));
+  try {
+    const { exitCode, stdout, stderr } = await runCommand([join(directory, "run")], { script: "examples/train.mjs" });
+    expect(stderr).toContain("finished: evaluation of µCode");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/µCode +public-tests-then-verifier +\d+ %/);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
