@@ -1,4 +1,137 @@
-/** Entry point of the command line; returns the exit code. */
-export async function main(_argv: readonly string[]): Promise<number> {
-  return 0;
+/** The command line: parses, runs one command, and turns what it throws into a message and an exit code. */
+import { Command, CommanderError } from "commander";
+import { commands as builtInCommands } from "./commands.ts";
+import type { CliContext, OutputStream, RegisterCommand } from "./context.ts";
+import { exitCodes, reportError } from "./errors.ts";
+import { listenForInterrupt, type SignalSource } from "./interrupt.ts";
+import { describeUsageError } from "./usage-errors.ts";
+import { packageVersion } from "./version.ts";
+
+export interface MainOptions {
+  readonly stdout?: OutputStream;
+  readonly stderr?: OutputStream;
+  readonly commands?: readonly RegisterCommand[];
+  readonly signals?: SignalSource;
+  /** Ends the process at once (the second Ctrl-C). */
+  readonly exit?: (code: number) => void;
+}
+
+/** Runs `mucode` with the arguments after its name; returns the exit code. Never throws. */
+export async function main(argv: readonly string[], options: MainOptions = {}): Promise<number> {
+  const { stdout = process.stdout, stderr = process.stderr, commands = builtInCommands } = options;
+  const controller = new AbortController();
+  const output = watchOutput(stdout, stderr, controller);
+  let exitCode: number = exitCodes.ok;
+  let resumeHint: string | undefined;
+  const interrupt = listenForInterrupt(controller, {
+    stderr: output.stderr,
+    source: options.signals ?? process,
+    exit: options.exit ?? ((code) => process.exit(code)),
+    hint: () => (resumeHint === undefined ? "Stopped." : `Stopped. ${resumeHint}`),
+  });
+  const context: CliContext = {
+    stdout: output.stdout,
+    stderr: output.stderr,
+    signal: controller.signal,
+    setExitCode: (code) => (exitCode = code),
+    setResumeHint: (hint) => (resumeHint = hint),
+  };
+  const program = createProgram(commands, context);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return interrupt.interrupted ? stopped() : exitCode;
+  } catch (error) {
+    if (interrupt.interrupted) return stopped();
+    // Nobody reads the results any more (`mucode … | head`): there is nothing left to do, and nothing wrong.
+    if (output.closed()) return exitCodes.ok;
+    if (!(error instanceof CommanderError)) return reportError(error, output.stderr, resumeHint);
+    if (error.exitCode === 0) return exitCodes.ok;
+    // commander.help: no command was named, and the help has been shown instead.
+    if (error.code !== "commander.help") {
+      output.stderr.write(`mucode: ${describeUsageError(error, program, argv)}\n`);
+    }
+    return exitCodes.usage;
+  } finally {
+    interrupt.dispose();
+    output.dispose();
+  }
+
+  function stopped(): number {
+    interrupt.sayStopped();
+    return exitCodes.interrupted;
+  }
+}
+
+function createProgram(commands: readonly RegisterCommand[], context: CliContext): Command {
+  const program = new Command("mucode")
+    .description("Turn tasks with unit tests into better code-writing models.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      // Told by main, with what was most likely meant.
+      outputError: () => undefined,
+      getOutHelpWidth: () => context.stdout.columns ?? 100,
+      getErrHelpWidth: () => context.stderr.columns ?? 100,
+    });
+  for (const register of commands) register(program, context);
+  for (const command of program.commands) inheritSettings(command, program);
+  return program;
+}
+
+/** Also for commands that were made apart and added. */
+function inheritSettings(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const inner of command.commands) inheritSettings(inner, command);
+}
+
+interface WatchedOutput {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Whether the reader of stdout has gone. */
+  closed(): boolean;
+  dispose(): void;
+}
+
+interface ErrorEvents {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** Keeps a closed pipe from being an unhandled error; without a reader of its results the work is aborted. */
+function watchOutput(stdout: OutputStream, stderr: OutputStream, controller: AbortController): WatchedOutput {
+  let closed = false;
+  const onStdoutError = (error: Error): void => {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    closed = true;
+    controller.abort(new DOMException("nobody reads the output", "AbortError"));
+  };
+  // Progress that nobody reads is no reason to stop.
+  const onStderrError = (error: Error): void => {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+  };
+  const listeners = [
+    [stdout, onStdoutError],
+    [stderr, onStderrError],
+  ] as const;
+  for (const [stream, listener] of listeners) if (hasErrorEvents(stream)) stream.on("error", listener);
+  return {
+    stdout,
+    stderr,
+    closed: () => closed,
+    dispose() {
+      // The process's own streams stay watched: what was written last may fail after the command has ended.
+      for (const [stream, listener] of listeners) {
+        if (stream !== process.stdout && stream !== process.stderr && hasErrorEvents(stream)) {
+          stream.off("error", listener);
+        }
+      }
+    },
+  };
+}
+
+function hasErrorEvents(stream: OutputStream): stream is OutputStream & ErrorEvents {
+  return "on" in stream && typeof stream.on === "function" && "off" in stream && typeof stream.off === "function";
 }

@@ -41,7 +41,8 @@ export function resolveConfiguration<S extends ConfigurationSchema>(
     if (key === undefined || entry === undefined) return `${name}: ${message}`;
     return invalidValueMessage(entry.source.spell(key), entry.value, key);
   });
-  throw new ConfigError(lines.join("\n"), { keys: [...wrong.keys()] });
+  // One flag may set several keys, and one complaint about it is enough.
+  throw new ConfigError([...new Set(lines)].join("\n"), { keys: [...wrong.keys()] });
 }
 
 /** Nested values from code, with defaults filled in. @throws ConfigError as {@link resolveConfiguration}. */

@@ -1,0 +1,60 @@
+/** Ctrl-C and SIGTERM: the first asks the work to stop and keep what is finished, the second ends the process at once. */
+import type { OutputStream } from "./context.ts";
+import { exitCodes } from "./errors.ts";
+
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+/** The part of `process` that delivers signals. */
+export interface SignalSource {
+  on(signal: (typeof signals)[number], listener: () => void): unknown;
+  off(signal: (typeof signals)[number], listener: () => void): unknown;
+}
+
+export interface InterruptOptions {
+  readonly stderr: OutputStream;
+  readonly source: SignalSource;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+  /** The line for people once the work has stopped. */
+  readonly hint: () => string;
+}
+
+export interface Interrupt {
+  /** Whether a signal came. */
+  readonly interrupted: boolean;
+  /** Says the closing line; once. */
+  sayStopped(): void;
+  /** Stops listening. */
+  dispose(): void;
+}
+
+/** Listens for signals and aborts `controller` at the first. */
+export function listenForInterrupt(controller: AbortController, options: InterruptOptions): Interrupt {
+  let interrupted = false;
+  let said = false;
+  const sayStopped = (): void => {
+    if (!said) options.stderr.write(`${options.hint()}\n`);
+    said = true;
+  };
+  const listener = (): void => {
+    if (interrupted) {
+      sayStopped();
+      options.exit(exitCodes.interrupted);
+      return;
+    }
+    interrupted = true;
+    // The terminal has just shown ^C on the line of the progress.
+    options.stderr.write("\nStopping; Ctrl-C again stops at once.\n");
+    controller.abort(new DOMException("interrupted", "AbortError"));
+  };
+  for (const signal of signals) options.source.on(signal, listener);
+  return {
+    get interrupted() {
+      return interrupted;
+    },
+    sayStopped,
+    dispose() {
+      for (const signal of signals) options.source.off(signal, listener);
+    },
+  };
+}
