@@ -1,0 +1,178 @@
+/**
+ * Byte-level byte-pair encoding as Hugging Face's `tokenizers` does it, for `tokenizer.json` files of that kind. The
+ * library `@huggingface/tokenizers` gives the same tokens; this one remembers what pieces of text became, which makes
+ * it fast enough for whole training corpora.
+ */
+import { ConfigError } from "../errors.ts";
+import type { TokenizerJson } from "./tokenizer-files.ts";
+
+/** The pattern of a ByteLevel pre-tokenizer with `use_regex` (GPT-2's). */
+const GPT2_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+
+/** Pieces remembered at most; then the memory starts afresh. */
+const CACHE_LIMIT = 100_000;
+
+/** The printable character that stands for each byte in a vocabulary, by byte (GPT-2's alphabet). */
+export const BYTE_CHARACTERS: readonly string[] = (() => {
+  const printable = (byte: number): boolean =>
+    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255);
+  let replaced = 0;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : 256 + replaced++));
+})();
+
+const CHARACTER_BYTES = new Map(BYTE_CHARACTERS.map((character, byte) => [character, byte]));
+const textEncoder = new TextEncoder();
+
+/** The text's UTF-8 bytes, each as its printable character. */
+export function toByteCharacters(text: string): string {
+  let result = "";
+  for (const byte of textEncoder.encode(text)) result += BYTE_CHARACTERS[byte];
+  return result;
+}
+
+/** Cuts text into the pieces within which merges happen. */
+export type PreTokenizer = (text: string) => string[];
+
+/** A pre-tokenizer that isolates every match of each pattern in turn. @throws {ConfigError} for a malformed pattern. */
+export function createPreTokenizer(patterns: readonly string[]): PreTokenizer {
+  const expressions = patterns.map((pattern) => {
+    try {
+      return new RegExp(pattern, "gu");
+    } catch (error) {
+      const fields = { key: "pre_tokenizer", found: pattern };
+      throw new ConfigError(`pre_tokenizer: the pattern ${pattern} is not supported`, fields, { cause: error });
+    }
+  });
+  return (text) => {
+    let pieces = text === "" ? [] : [text];
+    for (const expression of expressions) pieces = pieces.flatMap((piece) => isolateMatches(piece, expression));
+    return pieces;
+  };
+}
+
+function isolateMatches(text: string, expression: RegExp): string[] {
+  const pieces: string[] = [];
+  let end = 0;
+  for (const match of text.matchAll(expression)) {
+    if (match[0] === "") continue;
+    if (match.index > end) pieces.push(text.slice(end, match.index));
+    pieces.push(match[0]);
+    end = match.index + match[0].length;
+  }
+  if (end < text.length) pieces.push(text.slice(end));
+  return pieces;
+}
+
+export class ByteLevelBpe {
+  /** One more than the greatest token id. */
+  readonly vocabularySize: number;
+  readonly #vocabulary: ReadonlyMap<string, number>;
+  readonly #ranks: ReadonlyMap<string, number>;
+  readonly #ignoreMerges: boolean;
+  readonly #preTokenize: PreTokenizer;
+  /** Bytes of each token; of a control token, its text. */
+  readonly #tokenBytes: readonly (Uint8Array | undefined)[];
+  readonly #cache = new Map<string, readonly number[]>();
+
+  /** @throws {ConfigError} naming the key when the tokenizer is of another kind or incomplete. */
+  constructor(tokenizer: TokenizerJson) {
+    this.#preTokenize = createPreTokenizer(readPatterns(tokenizer));
+    const { model, added_tokens: addedTokens } = tokenizer;
+    this.#vocabulary = new Map(Object.entries(model.vocab));
+    for (const character of BYTE_CHARACTERS) {
+      if (!this.#vocabulary.has(character)) {
+        const message = `model.vocab has no entry for the byte ${CHARACTER_BYTES.get(character)}`;
+        throw new ConfigError(message, { key: "model.vocab", expected: character });
+      }
+    }
+    const merges = model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" ")));
+    this.#ranks = new Map(merges.map((merge, rank) => [merge, rank]));
+    this.#ignoreMerges = model.ignore_merges;
+
+    const tokenBytes: Uint8Array[] = [];
+    for (const [token, id] of this.#vocabulary) {
+      tokenBytes[id] = Uint8Array.from(token, (character) => CHARACTER_BYTES.get(character) ?? 0x3f);
+    }
+    for (const { id, content } of addedTokens) tokenBytes[id] = textEncoder.encode(content);
+    this.#tokenBytes = tokenBytes;
+    this.vocabularySize = tokenBytes.length;
+  }
+
+  /** Tokens of plain text; text that looks like a control token is plain text here. Lone surrogates become U+FFFD. */
+  encode(text: string): number[] {
+    const tokens: number[] = [];
+    for (const piece of this.#preTokenize(text)) {
+      for (const token of this.#encodePiece(piece)) tokens.push(token);
+    }
+    return tokens;
+  }
+
+  /** The text of tokens; control tokens appear as their text, bytes that are not UTF-8 as U+FFFD. */
+  decode(tokens: Iterable<number>): string {
+    const parts = Array.from(tokens, (token) => this.#tokenBytes[token] ?? new Uint8Array());
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      bytes.set(part, offset);
+      offset += part.length;
+    }
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  }
+
+  #encodePiece(piece: string): readonly number[] {
+    let tokens = this.#cache.get(piece);
+    if (tokens === undefined) {
+      tokens = this.#merge(toByteCharacters(piece));
+      if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
+      this.#cache.set(piece, tokens);
+    }
+    return tokens;
+  }
+
+  /** Joins the adjacent pair of best rank, leftmost first, until none is left. */
+  #merge(characters: string): number[] {
+    const whole = this.#vocabulary.get(characters);
+    if (this.#ignoreMerges && whole !== undefined) return [whole];
+    const symbols = [...characters];
+    for (;;) {
+      let best = -1;
+      let bestRank = Number.POSITIVE_INFINITY;
+      for (let i = 0; i + 1 < symbols.length; i++) {
+        const rank = this.#ranks.get(`${symbols[i]} ${symbols[i + 1]}`) ?? Number.POSITIVE_INFINITY;
+        if (rank < bestRank) [best, bestRank] = [i, rank];
+      }
+      if (best < 0) break;
+      symbols.splice(best, 2, symbols[best]! + symbols[best + 1]!);
+    }
+    return symbols.map((symbol) => this.#vocabulary.get(symbol)!);
+  }
+}
+
+/** The patterns of the pre-tokenizer, in order. @throws {ConfigError} for whatever this encoder would get wrong. */
+function readPatterns(tokenizer: TokenizerJson): string[] {
+  const refuse = (key: string, found: unknown, expected: string): never => {
+    throw new ConfigError(`${key} is ${JSON.stringify(found)}; expected ${expected}`, { key, found, expected });
+  };
+  if (tokenizer.normalizer) refuse("normalizer", tokenizer.normalizer, "null");
+  const { model } = tokenizer;
+  if (model?.type !== "BPE") refuse("model.type", model?.type, '"BPE"');
+  if (model.byte_fallback) refuse("model.byte_fallback", model.byte_fallback, "false");
+  const preTokenizer = tokenizer.pre_tokenizer as TokenizerJson["pre_tokenizer"] | ByteLevelStep | null;
+  const steps = preTokenizer?.type === "Sequence" ? preTokenizer.pretokenizers : [preTokenizer];
+  const patterns = steps.flatMap((step, i) => {
+    const key = `pre_tokenizer ${i}`;
+    if (step?.type === "ByteLevel") {
+      if (step.add_prefix_space) refuse(`${key}.add_prefix_space`, step.add_prefix_space, "false");
+      return step.use_regex === false ? [] : [GPT2_PATTERN];
+    }
+    if (step?.type !== "Split" || !step.pattern.Regex || step.behavior !== "Isolated" || step.invert) {
+      return refuse(key, step, "a Split by Regex with behavior Isolated, or ByteLevel");
+    }
+    return [step.pattern.Regex];
+  });
+  if (steps.at(-1)?.type !== "ByteLevel")
+    refuse("pre_tokenizer", tokenizer.pre_tokenizer, "ByteLevel as the last step");
+  return patterns;
+}
+
+type ByteLevelStep = Extract<TokenizerJson["pre_tokenizer"]["pretokenizers"][number], { type: "ByteLevel" }>;

@@ -1,0 +1,132 @@
+/** The sessions that sample, kept in step with the weights. */
+import type { InferenceSession } from "onnxruntime-node";
+import {
+  buildDecodeGraph,
+  buildPrefillGraph,
+  COLUMN_GRANULARITY,
+  DECODE_INPUTS,
+  PREFILL_ROWS,
+  type DecodeGraph,
+  type PrefillGraph,
+} from "./decode-graph.ts";
+import type { KeyValueCache, PromptCaches } from "./key-value-cache.ts";
+import type { LlamaConfig } from "./llama-parameters.ts";
+import type { ParameterStore } from "./parameter-store.ts";
+import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+import { causalMask } from "./transformer-operators.ts";
+
+interface Opened<G> {
+  readonly graph: G;
+  readonly session: InferenceSession;
+}
+
+/** What one step gives, row after row. */
+export interface StepResult {
+  /** [rows, vocabulary] log p at temperature 1, nats. */
+  readonly logProbabilities: Float32Array;
+  /** [rows, vocabulary] p at each row's temperature. */
+  readonly probabilities: Float32Array;
+  /** For `KeyValueCache.append`. */
+  readonly newKeysAndValues: Float32Array;
+}
+
+export class Decoder {
+  readonly #config: LlamaConfig;
+  readonly #store: ParameterStore;
+  readonly #threads: number;
+  #prefill: Opened<PrefillGraph> | undefined;
+  /** By number of rows; they hold a copy of the weights of `#version`. */
+  readonly #steps = new Map<number, Opened<DecodeGraph>>();
+  #version = -1;
+  readonly #prefillMasks = new Map<number, Float32Array>();
+
+  constructor(config: LlamaConfig, store: ParameterStore, options: { readonly threads: number }) {
+    this.#config = config;
+    this.#store = store;
+    this.#threads = options.threads;
+  }
+
+  /** Keys and values of up to PREFILL_ROWS prompts; all are computed at the length of the longest. */
+  async prefill(prompts: readonly Int32Array[]): Promise<PromptCaches> {
+    this.#prefill ??= await this.#openPrefill();
+    const { graph, session } = this.#prefill;
+    const { headCount, keyValueHeadCount, hiddenSize } = this.#config;
+    const group = headCount / keyValueHeadCount;
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    const time = Math.ceil(longest / COLUMN_GRANULARITY) * COLUMN_GRANULARITY;
+    const tokens = new BigInt64Array(PREFILL_ROWS * time);
+    prompts.forEach((prompt, row) => prompt.forEach((token, t) => (tokens[row * time + t] = BigInt(token))));
+    let mask = this.#prefillMasks.get(time);
+    if (mask === undefined) {
+      mask = causalMask({ group, start: 0, end: time });
+      this.#prefillMasks.set(time, mask);
+    }
+    const heads = [PREFILL_ROWS, time, headCount + 2 * keyValueHeadCount, hiddenSize / headCount];
+    const feeds: Feeds = {
+      [DECODE_INPUTS.tokens]: integerTensor(tokens, [tokens.length]),
+      [DECODE_INPUTS.mask]: floatTensor(mask, [group * time, time]),
+      [DECODE_INPUTS.headShape]: integerTensor(BigInt64Array.from(heads, BigInt), [4]),
+    };
+    for (const { name, shape } of this.#store.layout.parameters) {
+      if (!session.inputNames.includes(name)) continue;
+      feeds[name] = floatTensor(this.#store.view(this.#store.weights, name), shape);
+    }
+    const outputs = await runSession(session, feeds, graph.keysAndValues);
+    return { layers: graph.keysAndValues.map((name) => outputs[name]!.data as Float32Array), time };
+  }
+
+  /** One token of every row: `tokens[row]` at position `cache.lengths[row]`. The cache is left as it is. */
+  async step(
+    cache: KeyValueCache,
+    input: { readonly tokens: BigInt64Array; readonly inverseTemperatures: Float32Array },
+  ): Promise<StepResult> {
+    const { rows } = cache;
+    const { graph, session } = await this.#openStep(rows);
+    const outputs = await runSession(
+      session,
+      {
+        ...cache.feeds,
+        [DECODE_INPUTS.tokens]: integerTensor(input.tokens, [rows]),
+        [DECODE_INPUTS.positions]: integerTensor(BigInt64Array.from(cache.lengths, BigInt), [rows, 1]),
+        [DECODE_INPUTS.inverseTemperature]: floatTensor(input.inverseTemperatures, [rows, 1]),
+      },
+      [graph.logProbabilities, graph.probabilities, graph.newKeysAndValues],
+    );
+    const data = (name: string): Float32Array => outputs[name]!.data as Float32Array;
+    return {
+      logProbabilities: data(graph.logProbabilities),
+      probabilities: data(graph.probabilities),
+      newKeysAndValues: data(graph.newKeysAndValues),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#prefill?.session.release();
+    this.#prefill = undefined;
+    await this.#closeSteps();
+  }
+
+  async #openPrefill(): Promise<Opened<PrefillGraph>> {
+    const graph = buildPrefillGraph(this.#config, this.#store.layout);
+    return { graph, session: await openSession(graph.model, { threads: this.#threads }) };
+  }
+
+  async #openStep(rows: number): Promise<Opened<DecodeGraph>> {
+    if (this.#version !== this.#store.version) {
+      await this.#closeSteps();
+      this.#version = this.#store.version;
+    }
+    let opened = this.#steps.get(rows);
+    if (opened === undefined) {
+      const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights: this.#store.weights, rows });
+      opened = { graph, session: await openSession(graph.model, { threads: this.#threads }) };
+      this.#steps.set(rows, opened);
+    }
+    return opened;
+  }
+
+  async #closeSteps(): Promise<void> {
+    for (const { session } of this.#steps.values()) await session.release();
+    this.#steps.clear();
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The embedded engine: a Llama-architecture model that samples and trains in this process, on the CPU, in float32.
+ * ONNX Runtime computes; the graphs are built here.
+ */
+import { availableParallelism } from "node:os";
+import { ConfigError, EngineError } from "../../errors.ts";
+import type { Datum, Sample, SampleRequest, TrainableModel } from "../engine.ts";
+import type { TokenizerFiles } from "../tokenizer-files.ts";
+import { loadTokenizer } from "../tokenizer.ts";
+import { CallQueue } from "./call-queue.ts";
+import { readCheckpoint, writeCheckpoint, type LoadedCheckpoint } from "./checkpoint.ts";
+import { Decoder } from "./decoder.ts";
+import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
+import { ParameterStore } from "./parameter-store.ts";
+import { Sampler } from "./sampler.ts";
+import { Trainer } from "./trainer.ts";
+import { readTrainingState, writeTrainingState } from "./training-state.ts";
+
+export type { LlamaConfig } from "./llama-parameters.ts";
+
+/** Threads of ONNX Runtime unless told otherwise. */
+export const defaultThreads = (): number => Math.min(2, availableParallelism());
+
+/**
+ * A model with fresh weights, drawn from `seed`.
+ * @throws {ConfigError} when the configuration describes no model or its vocabulary is not the tokenizer's.
+ */
+export async function createEmbeddedModel(options: {
+  readonly config: LlamaConfig;
+  readonly tokenizer: TokenizerFiles;
+  readonly seed: number;
+  readonly threads?: number;
+}): Promise<TrainableModel> {
+  validateLlamaConfig(options.config);
+  const store = new ParameterStore(layoutParameters(options.config));
+  initializeParameters(store.layout, store.weights, options.seed);
+  return openModel({ config: options.config, tokenizerFiles: options.tokenizer, store }, options.threads);
+}
+
+/**
+ * A model from a checkpoint's directory.
+ * @throws {ConfigError} naming file, key, what was found and what was expected, when it is no checkpoint of this engine.
+ */
+export async function loadEmbeddedModel(options: {
+  readonly directory: string;
+  readonly threads?: number;
+}): Promise<TrainableModel> {
+  return openModel(await readCheckpoint(options.directory), options.threads);
+}
+
+function openModel(checkpoint: LoadedCheckpoint, threads = defaultThreads()): TrainableModel {
+  const { config, tokenizerFiles, store } = checkpoint;
+  const tokenizer = loadTokenizer(tokenizerFiles);
+  if (tokenizer.vocabularySize > config.vocabularySize) {
+    const fields = { key: "vocabularySize", found: config.vocabularySize, expected: tokenizer.vocabularySize };
+    const message = `vocabularySize is ${config.vocabularySize}; expected at least the tokenizer's ${tokenizer.vocabularySize}`;
+    throw new ConfigError(message, fields);
+  }
+  const trainer = new Trainer(config, store, { threads });
+  const decoder = new Decoder(config, store, { threads });
+  const sampler = new Sampler(config, decoder, { endToken: tokenizer.endToken });
+  const queue = new CallQueue((takeNext) => sampler.run(takeNext));
+  let closed = false;
+  const alone = <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
+    queue.run(async () => {
+      assertOpen(closed);
+      signal?.throwIfAborted();
+      return work();
+    });
+
+  return {
+    tokenizer,
+    contextLength: config.contextLength,
+    parameterCount: store.layout.parameterCount,
+    async sample(request, signal) {
+      assertOpen(closed);
+      signal?.throwIfAborted();
+      validateRequest(request, config);
+      if (request.seeds.length === 0) return [];
+      return new Promise<Sample[]>((resolve, reject) => queue.sample({ request, signal, resolve, reject }));
+    },
+    async forward(batch, signal) {
+      for (const datum of batch) validateDatum(datum, config);
+      return alone(() => trainer.forward(batch, signal), signal);
+    },
+    async forwardBackward(batch, signal) {
+      for (const datum of batch) validateDatum(datum, config);
+      return alone(() => trainer.forwardBackward(batch, signal), signal);
+    },
+    optimizerStep: (options) =>
+      alone(async () => {
+        sampler.reset();
+        return store.step(options);
+      }),
+    save: (directory) => alone(() => writeCheckpoint(directory, checkpoint)),
+    saveTrainingState: (file) => alone(() => writeTrainingState(file, config, store)),
+    loadTrainingState: (file) =>
+      alone(async () => {
+        sampler.reset();
+        await readTrainingState(file, config, store);
+      }),
+    close: () =>
+      queue.run(async () => {
+        if (closed) return;
+        closed = true;
+        sampler.reset();
+        await trainer.close();
+        await decoder.close();
+      }),
+  };
+}
+
+function assertOpen(closed: boolean): void {
+  if (closed) throw new EngineError("the model is closed");
+}
+
+function validateRequest(request: SampleRequest, config: LlamaConfig): void {
+  const { tokens, temperature, maxTokens } = request;
+  validateTokens(tokens, config, { least: 1, most: config.contextLength - 1 });
+  if (!(temperature >= 0 && Number.isFinite(temperature))) {
+    throw new EngineError(`temperature is ${temperature}; expected a number from 0 up`, { temperature });
+  }
+  if (!(Number.isSafeInteger(maxTokens) && maxTokens >= 1)) {
+    throw new EngineError(`maxTokens is ${maxTokens}; expected a positive integer`, { maxTokens });
+  }
+}
+
+function validateDatum({ tokens, weights }: Datum, config: LlamaConfig): void {
+  validateTokens(tokens, config, { least: 2, most: config.contextLength });
+  if (weights.length !== tokens.length) {
+    const fields = { weights: weights.length, tokens: tokens.length };
+    throw new EngineError(`a datum has ${weights.length} weights for ${tokens.length} tokens`, fields);
+  }
+  if (weights[0] !== 0) throw new EngineError("weights[0] must be 0: nothing predicts the first token");
+}
+
+function validateTokens(tokens: Int32Array, config: LlamaConfig, range: { least: number; most: number }): void {
+  const { least, most } = range;
+  if (tokens.length < least || tokens.length > most) {
+    throw new EngineError(`${tokens.length} tokens; expected ${least} to ${most}`, {
+      found: tokens.length,
+      least,
+      most,
+    });
+  }
+  for (const token of tokens) {
+    if (token < 0 || token >= config.vocabularySize) {
+      throw new EngineError(`token ${token} is not below the vocabulary's ${config.vocabularySize}`, { token });
+    }
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * The graph that scores sequences and, if asked, differentiates the weighted log-likelihood. One graph serves every
+ * batch size and length: B rows of T tokens, of which M positions in all are scored.
+ */
+import { Tape, type Bindings, type Value } from "./autodiff.ts";
+import { headSize, layerParameterNames, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
+import { add, gatherDistinctRows, linear, mul, reshape, split, transpose } from "./operators.ts";
+import {
+  causalAttention,
+  causalMask,
+  rmsNormalize,
+  rotaryTables,
+  rotate,
+  swiGlu,
+  weightedCrossEntropy,
+  type QueryBlock,
+} from "./transformer-operators.ts";
+
+/** T must be a multiple of this: attention works in as many blocks of queries. */
+export const QUERY_BLOCK_COUNT = 4;
+
+/** Names of the graph's data inputs; parameters are inputs under their own names. */
+export const TRAINING_INPUTS = {
+  /** int64 [B·T], row after row. */
+  tokens: "tokens",
+  /** int64 [M]: the places in B·T whose next token is scored. */
+  scored: "scored",
+  /** int64 [M, 1]: the tokens scored. */
+  targets: "targets",
+  /** float32 [M, 1]. */
+  weights: "weights",
+  /** float32, one per block of queries. */
+  mask: (block: number): string => `mask${block}`,
+} as const;
+
+export interface TrainingGraph {
+  readonly model: Uint8Array;
+  /** Output [M, 1], nats. */
+  readonly logProbabilities: string;
+  /** Output per parameter name, of the parameter's shape; empty if only scoring. An untied embedding has none. */
+  readonly gradients: ReadonlyMap<string, string>;
+  /**
+   * Output [N, width]: the gradient of the embedded tokens. Whoever runs the graph adds row i to the embedding's
+   * gradient at token i, which the graph leaves out: the runtime's scatter is not deterministic for repeated rows.
+   */
+  readonly embeddedGradient: string | undefined;
+  /** Inputs that depend on the batch's shape alone. */
+  shapeFeeds(bindings: Bindings): Map<string, BigInt64Array>;
+  /** The named dimensions for B rows of T tokens with M scored positions. */
+  bindings(options: { rows: number; length: number; scored: number }): Bindings;
+  /** Per block of queries, the mask and its shape for sequences of `length` tokens. */
+  masks(length: number): { name: string; data: Float32Array; shape: [number, number] }[];
+}
+
+export function buildTrainingGraph(
+  config: LlamaConfig,
+  layout: ParameterLayout,
+  options: { readonly withGradients: boolean },
+): TrainingGraph {
+  const tape = new Tape();
+  const group = config.headCount / config.keyValueHeadCount;
+  const parameters = new Map(layout.parameters.map(({ name, shape }) => [name, tape.input(name, shape)]));
+  const parameter = (name: string): Value => parameters.get(name)!;
+
+  const tokens = tape.input(TRAINING_INPUTS.tokens, ["N"], "int64");
+  const scored = tape.input(TRAINING_INPUTS.scored, ["M"], "int64");
+  const targets = tape.input(TRAINING_INPUTS.targets, ["M", 1], "int64");
+  const boundary = (block: number) => (block === 0 ? 0 : block === QUERY_BLOCK_COUNT ? "T" : `E${block}`);
+  const blocks = Array.from({ length: QUERY_BLOCK_COUNT }, (_, block): QueryBlock => {
+    const end = boundary(block + 1);
+    const mask = tape.input(TRAINING_INPUTS.mask(block), ["GC", end]);
+    return { start: boundary(block), end, extent: "C", rows: "GC", mask };
+  });
+
+  const embedded = tape.operator("Gather", [parameter("embedding"), tokens], ["N", config.hiddenSize]);
+  let hidden = embedded;
+  const layer = layerBuilder(tape, config, blocks);
+  for (let index = 0; index < config.layerCount; index++) {
+    hidden = layer(hidden, parameter, layerParameterNames(index));
+  }
+  const scoredHidden = gatherDistinctRows(tape, hidden, scored);
+  const normalized = rmsNormalize(tape, scoredHidden, config.rmsNormEpsilon);
+  const head = parameter(config.tieEmbeddings ? "embedding" : "head");
+  const logits = linear(tape, normalized, mul(tape, head, parameter("finalNorm")));
+
+  const weights = tape.input(TRAINING_INPUTS.weights, ["M", 1]);
+  const { loss, logProbabilities } = weightedCrossEntropy(tape, logits, targets, weights);
+  tape.graph.output(logProbabilities.name, "float32", ["M", 1]);
+  const gradients = new Map<string, string>();
+  let embeddedGradient: string | undefined;
+  if (options.withGradients) {
+    const trained = layout.parameters.filter(({ name }) => name !== "embedding" || config.tieEmbeddings);
+    const values = tape.gradients(loss, [embedded, ...trained.map(({ name }) => parameter(name))]);
+    for (const { name, shape } of values) tape.graph.output(name, "float32", shape);
+    embeddedGradient = values[0]!.name;
+    trained.forEach(({ name }, i) => gradients.set(name, values[i + 1]!.name));
+  } else {
+    tape.graph.output(loss.name, "float32", []);
+  }
+
+  return {
+    model: tape.graph.encode(),
+    logProbabilities: logProbabilities.name,
+    gradients,
+    embeddedGradient,
+    shapeFeeds: (bindings) => tape.shapeFeeds(bindings),
+    bindings: ({ rows, length, scored: scoredCount }) => {
+      const extent = length / QUERY_BLOCK_COUNT;
+      const bound: Record<string, number> = { N: rows * length, B: rows, T: length, M: scoredCount };
+      for (let block = 1; block < QUERY_BLOCK_COUNT; block++) bound[`E${block}`] = block * extent;
+      return { ...bound, C: extent, GC: group * extent };
+    },
+    masks: (length) =>
+      blocks.map((_, block) => {
+        const extent = length / QUERY_BLOCK_COUNT;
+        const end = (block + 1) * extent;
+        const data = causalMask({ group, start: block * extent, end });
+        return { name: TRAINING_INPUTS.mask(block), data, shape: [group * extent, end] };
+      }),
+  };
+}
+
+type LayerNames = ReturnType<typeof layerParameterNames>;
+
+/** One transformer layer on the residual stream [N, width]; every norm's weight is folded into the next matrix. */
+function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlock[]) {
+  const { headCount, keyValueHeadCount, contextLength, hiddenSize } = config;
+  const size = headSize(config);
+  const turned = headCount + keyValueHeadCount;
+  const { cosine, sine } = rotaryTables({ positions: contextLength, headSize: size, theta: config.ropeTheta });
+  const tableShape = [contextLength, size / 2];
+  const tables = {
+    cosine: tape.constant(cosine, tableShape),
+    sine: tape.constant(sine, tableShape),
+    negativeSine: tape.constant(
+      sine.map((x) => -x),
+      tableShape,
+    ),
+  };
+
+  return (hidden: Value, parameter: (name: string) => Value, names: LayerNames): Value => {
+    const folded = (matrix: string, norm: string): Value => mul(tape, parameter(matrix), parameter(norm));
+    const attentionInput = rmsNormalize(tape, hidden, config.rmsNormEpsilon);
+    const projected = linear(tape, attentionInput, folded(names.queryKeyValue, names.attentionNorm));
+    const byHead = reshape(tape, projected, ["B", "T", turned + keyValueHeadCount, size]);
+    const [queryKey, value] = split(tape, transpose(tape, byHead, [0, 2, 1, 3]), 1, [turned, keyValueHeadCount]);
+    const [query, key] = split(tape, rotate(tape, queryKey!, tables), 1, [headCount, keyValueHeadCount]);
+    const grouped = reshape(tape, query!, ["B", keyValueHeadCount, headCount / keyValueHeadCount, "T", size]);
+    const attended = causalAttention(tape, grouped, key!, value!, blocks);
+    const heads = transpose(tape, reshape(tape, attended, ["B", headCount, "T", size]), [0, 2, 1, 3]);
+    const joined = reshape(tape, heads, ["N", hiddenSize]);
+    const afterAttention = add(tape, hidden, linear(tape, joined, parameter(names.attentionOutput)));
+
+    const feedForwardInput = rmsNormalize(tape, afterAttention, config.rmsNormEpsilon);
+    const gate = linear(tape, feedForwardInput, folded(names.gate, names.feedForwardNorm));
+    const up = linear(tape, feedForwardInput, folded(names.up, names.feedForwardNorm));
+    return add(tape, afterAttention, linear(tape, swiGlu(tape, gate, up), parameter(names.down)));
+  };
+}

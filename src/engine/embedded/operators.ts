@@ -1,0 +1,101 @@
+/**
+ * General differentiable operators. In the comments g is the gradient of the loss with respect to the output, and
+ * d(x) the gradient with respect to x. Fused operators of the transformer are in `transformer-operators.ts`.
+ */
+import { shapesEqual, type Contribution, type Shape, type Tape, type Value } from "./autodiff.ts";
+import type { Dimension } from "./onnx-writer.ts";
+
+function broadcastShape(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    return x === 1 ? y : x;
+  });
+}
+
+/** Undoes broadcasting: sums the gradient over the axes along which `shape` was repeated. */
+function sumToShape(tape: Tape, gradient: Value, shape: Shape): Value {
+  if (shapesEqual(gradient.shape, shape)) return gradient;
+  const added = gradient.shape.length - shape.length;
+  const axes = gradient.shape.flatMap((extent, i) =>
+    i < added || (shape[i - added] === 1 && extent !== 1) ? [i] : [],
+  );
+  return tape.reshapeOnly(tape.reduce("ReduceSum", gradient, axes), shape);
+}
+
+const multiply = (tape: Tape, a: Value, b: Value): Value =>
+  tape.operator("Mul", [a, b], broadcastShape(a.shape, b.shape));
+
+/** y = a + b, broadcasting. d(a) = g, d(b) = g, each summed over its repeated axes. */
+export function add(tape: Tape, a: Value, b: Value): Value {
+  const y = tape.operator("Add", [a, b], broadcastShape(a.shape, b.shape));
+  return tape.record(y, [a, b], (g) => [sumToShape(tape, g, a.shape), sumToShape(tape, g, b.shape)]);
+}
+
+/** y = a ∘ b, broadcasting. d(a) = g ∘ b, d(b) = g ∘ a, each summed over its repeated axes. */
+export function mul(tape: Tape, a: Value, b: Value): Value {
+  return tape.record(multiply(tape, a, b), [a, b], (g) => [
+    sumToShape(tape, multiply(tape, g, b), a.shape),
+    sumToShape(tape, multiply(tape, g, a), b.shape),
+  ]);
+}
+
+/** y = Σ over all elements of x, a scalar. d(x) = g repeated. */
+export function sumAll(tape: Tape, x: Value): Value {
+  const y = tape.operator("ReduceSum", [x], [], { keepdims: 0 });
+  return tape.record(y, [x], (g) => [tape.operator("Expand", [g, tape.integers(x.shape)], x.shape)]);
+}
+
+/** The same elements in another shape. d(x) = g in x's shape. */
+export function reshape(tape: Tape, x: Value, shape: Shape): Value {
+  if (shapesEqual(x.shape, shape)) return x;
+  return tape.record(tape.reshapeOnly(x, shape), [x], (g) => [tape.reshapeOnly(g, x.shape)]);
+}
+
+/** y = x with axes permuted. d(x) = g with the inverse permutation. */
+export function transpose(tape: Tape, x: Value, permutation: readonly number[]): Value {
+  const permute = (v: Value, order: readonly number[]): Value =>
+    tape.operator(
+      "Transpose",
+      [v],
+      order.map((axis) => v.shape[axis]!),
+      { perm: order },
+    );
+  const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+  return tape.record(permute(x, permutation), [x], (g) => [permute(g, inverse)]);
+}
+
+/** Cuts x along `axis` into pieces of the given extents. d(x) = the pieces' gradients, concatenated. */
+export function split(tape: Tape, x: Value, axis: number, extents: readonly number[]): Value[] {
+  const names = tape.graph.nodeWithOutputs("Split", [x.name, tape.graph.integers(...extents)], extents.length, {
+    axis,
+  });
+  const pieces = names.map((name, i) => ({
+    name,
+    shape: x.shape.map((extent, j): Dimension => (j === axis ? extents[i]! : extent)),
+  }));
+  tape.recordMany(pieces, [x], (gradients) => [tape.operator("Concat", gradients, x.shape, { axis })]);
+  return pieces;
+}
+
+/**
+ * y = a·bᵀ with a [N, K] and b [M, K] (the layout of weights in a checkpoint).
+ * d(a) = g·b, d(b) = gᵀ·a; both are added to other contributions inside the product's own Gemm.
+ */
+export function linear(tape: Tape, a: Value, b: Value): Value {
+  const y = tape.operator("Gemm", [a, b], [a.shape[0]!, b.shape[0]!], { transB: 1 });
+  return tape.record(y, [a, b], (g): Contribution[] => [
+    { product: { left: g, right: b, transposeLeft: false, transposeRight: false } },
+    { product: { left: g, right: a, transposeLeft: true, transposeRight: false } },
+  ]);
+}
+
+/**
+ * y[i] = x[indices[i]] for rows; no index may occur twice: the runtime adds repeated rows from several threads at once
+ * and loses some. d(x)[indices[i]] = g[i], 0 elsewhere.
+ */
+export function gatherDistinctRows(tape: Tape, x: Value, indices: Value): Value {
+  const y = tape.operator("Gather", [x, indices], [indices.shape[0]!, x.shape[1]!]);
+  return tape.record(y, [x], (g) => [{ scatter: { indices, gradient: g, shape: x.shape } }]);
+}

@@ -1,0 +1,86 @@
+/** Weights, accumulated gradient and optimizer moments, each one flat vector in a common WebAssembly memory. */
+import type { AdamWOptions } from "../engine.ts";
+import { createAdamWKernel, createWasmMemory, type AdamWKernel } from "./adamw-wasm.ts";
+import type { ParameterLayout } from "./llama-parameters.ts";
+
+export class ParameterStore {
+  readonly layout: ParameterLayout;
+  readonly weights: Float32Array;
+  readonly gradient: Float32Array;
+  readonly moment1: Float32Array;
+  readonly moment2: Float32Array;
+  /** Optimizer steps taken. */
+  stepCount = 0;
+  /** Counts changes of the weights, so that whoever copied them knows when to copy again. */
+  version = 0;
+  readonly #kernel: AdamWKernel;
+
+  constructor(layout: ParameterLayout) {
+    this.layout = layout;
+    const length = layout.totalLength;
+    const memory = createWasmMemory(4 * 4 * length);
+    const vector = (index: number) => new Float32Array(memory.buffer, 4 * index * length, length);
+    this.weights = vector(0);
+    this.gradient = vector(1);
+    this.moment1 = vector(2);
+    this.moment2 = vector(3);
+    this.#kernel = createAdamWKernel(memory);
+  }
+
+  /** The part of a flat vector that belongs to a parameter. */
+  view(vector: Float32Array, name: string): Float32Array {
+    const { offset, length } = this.layout.byName.get(name)!;
+    return vector.subarray(offset, offset + length);
+  }
+
+  /**
+   * One AdamW step with the accumulated gradient, scaled down to `maxGradientNorm` if it is longer; then clears it.
+   * Returns the norm before scaling. With a norm that is not finite nothing but the gradient changes.
+   */
+  step(options: AdamWOptions): { gradientNorm: number } {
+    const gradientNorm = euclideanNorm(this.gradient);
+    if (Number.isFinite(gradientNorm)) {
+      this.stepCount++;
+      const scale = gradientNorm > options.maxGradientNorm ? options.maxGradientNorm / gradientNorm : 1;
+      this.#update(0, this.layout.decayedLength, options, scale, options.weightDecay);
+      this.#update(this.layout.decayedLength, this.layout.totalLength, options, scale, 0);
+      this.version++;
+    }
+    this.gradient.fill(0);
+    return { gradientNorm };
+  }
+
+  #update(start: number, end: number, options: AdamWOptions, gradientScale: number, weightDecay: number): void {
+    if (start === end) return;
+    const { learningRate, beta1, beta2, epsilon } = options;
+    const address = (vector: Float32Array): number => vector.byteOffset + 4 * start;
+    this.#kernel(
+      address(this.weights),
+      address(this.gradient),
+      address(this.moment1),
+      address(this.moment2),
+      this.weights.byteOffset + 4 * end,
+      learningRate,
+      1 - learningRate * weightDecay,
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      1 / (1 - beta1 ** this.stepCount),
+      1 / (1 - beta2 ** this.stepCount),
+      epsilon,
+      gradientScale,
+    );
+  }
+}
+
+function euclideanNorm(vector: Float32Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let i = 0; i < vector.length; i += 4) {
+    a += vector[i]! * vector[i]!;
+    b += vector[i + 1]! * vector[i + 1]!;
+    c += vector[i + 2]! * vector[i + 2]!;
+    d += vector[i + 3]! * vector[i + 3]!;
+  }
+  return Math.sqrt(a + b + (c + d));
+}

@@ -1,0 +1,156 @@
+/** Scores and differentiates data of any number and length with the training graph, micro-batch by micro-batch. */
+import type { InferenceSession } from "onnxruntime-node";
+import type { Datum } from "../engine.ts";
+import { planMicroBatches, type MicroBatch } from "./batching.ts";
+import type { LlamaConfig } from "./llama-parameters.ts";
+import { buildTrainingGraph, TRAINING_INPUTS, type TrainingGraph } from "./llama-training-graph.ts";
+import type { ParameterStore } from "./parameter-store.ts";
+import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+
+/** Bounds the memory of activations: a micro-batch has at most so many padded tokens. */
+const MAX_TOKENS = 4096;
+/** Lengths are padded to multiples of this, a multiple of the number of query blocks. */
+const LENGTH_GRANULARITY = 16;
+
+interface OpenGraph {
+  readonly graph: TrainingGraph;
+  readonly session: InferenceSession;
+}
+
+export class Trainer {
+  readonly #config: LlamaConfig;
+  readonly #store: ParameterStore;
+  readonly #threads: number;
+  readonly #graphs = new Map<boolean, Promise<OpenGraph>>();
+  readonly #microGradient: Float32Array;
+
+  constructor(config: LlamaConfig, store: ParameterStore, options: { readonly threads: number }) {
+    this.#config = config;
+    this.#store = store;
+    this.#threads = options.threads;
+    this.#microGradient = new Float32Array(store.layout.totalLength);
+  }
+
+  /** Log-probabilities per datum, as `TrainableModel.forward`. */
+  async forward(data: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]> {
+    return this.#compute(data, { withGradients: false, signal });
+  }
+
+  /** As `TrainableModel.forwardBackward`: adds to the store's gradient. An abort leaves the gradient as it was. */
+  async forwardBackward(
+    data: readonly Datum[],
+    signal?: AbortSignal,
+  ): Promise<{ loss: number; logprobs: Float32Array[] }> {
+    const before = signal ? this.#store.gradient.slice() : undefined;
+    let logprobs: Float32Array[];
+    try {
+      logprobs = await this.#compute(data, { withGradients: true, signal });
+    } catch (error) {
+      if (before) this.#store.gradient.set(before);
+      throw error;
+    }
+    let loss = 0;
+    data.forEach(({ weights }, i) => {
+      for (let t = 1; t < weights.length; t++) if (weights[t] !== 0) loss -= weights[t]! * logprobs[i]![t]!;
+    });
+    return { loss, logprobs };
+  }
+
+  async close(): Promise<void> {
+    for (const opened of this.#graphs.values()) await (await opened).session.release();
+    this.#graphs.clear();
+  }
+
+  async #compute(
+    data: readonly Datum[],
+    options: { withGradients: boolean; signal: AbortSignal | undefined },
+  ): Promise<Float32Array[]> {
+    const logprobs = data.map(({ tokens }) => new Float32Array(tokens.length));
+    // Nothing is to be computed after the last token that carries weight.
+    const lengths = data.map(({ weights }) => weights.findLastIndex((weight) => weight !== 0));
+    const scored = lengths.flatMap((length, i) => (length > 0 ? [i] : []));
+    if (scored.length === 0) return logprobs;
+    const opened = await this.#open(options.withGradients);
+    const plan = planMicroBatches(
+      scored.map((i) => lengths[i]!),
+      { maxTokens: MAX_TOKENS, granularity: LENGTH_GRANULARITY },
+    );
+    for (const { items, length } of plan) {
+      options.signal?.throwIfAborted();
+      await this.#run(opened, data, { items: items.map((i) => scored[i]!), length }, logprobs);
+    }
+    return logprobs;
+  }
+
+  #open(withGradients: boolean): Promise<OpenGraph> {
+    let opened = this.#graphs.get(withGradients);
+    if (opened === undefined) {
+      const graph = buildTrainingGraph(this.#config, this.#store.layout, { withGradients });
+      opened = openSession(graph.model, { threads: this.#threads }).then((session) => ({ graph, session }));
+      this.#graphs.set(withGradients, opened);
+    }
+    return opened;
+  }
+
+  async #run(opened: OpenGraph, data: readonly Datum[], batch: MicroBatch, logprobs: Float32Array[]): Promise<void> {
+    const { graph, session } = opened;
+    const { items, length } = batch;
+    const tokens = new BigInt64Array(items.length * length);
+    const places: { item: number; time: number }[] = [];
+    const scored: bigint[] = [];
+    items.forEach((item, row) => {
+      const datum = data[item]!;
+      const used = Math.min(length, datum.tokens.length - 1);
+      for (let t = 0; t < used; t++) {
+        tokens[row * length + t] = BigInt(datum.tokens[t]!);
+        if (datum.weights[t + 1] === 0) continue;
+        places.push({ item, time: t + 1 });
+        scored.push(BigInt(row * length + t));
+      }
+    });
+    const targets = BigInt64Array.from(places, ({ item, time }) => BigInt(data[item]!.tokens[time]!));
+    const weights = Float32Array.from(places, ({ item, time }) => data[item]!.weights[time]!);
+
+    const feeds: Feeds = {
+      [TRAINING_INPUTS.tokens]: integerTensor(tokens, [tokens.length]),
+      [TRAINING_INPUTS.scored]: integerTensor(BigInt64Array.from(scored), [scored.length]),
+      [TRAINING_INPUTS.targets]: integerTensor(targets, [scored.length, 1]),
+      [TRAINING_INPUTS.weights]: floatTensor(weights, [scored.length, 1]),
+    };
+    for (const { name, data: mask, shape } of graph.masks(length)) feeds[name] = floatTensor(mask, shape);
+    const bindings = graph.bindings({ rows: items.length, length, scored: scored.length });
+    for (const [name, value] of graph.shapeFeeds(bindings)) feeds[name] = integerTensor(value, [value.length]);
+    for (const { name, shape } of this.#store.layout.parameters) {
+      feeds[name] = floatTensor(this.#store.view(this.#store.weights, name), shape);
+    }
+
+    const logProbabilities = new Float32Array(scored.length);
+    const outputs: Feeds = { [graph.logProbabilities]: floatTensor(logProbabilities, [scored.length, 1]) };
+    for (const [name, output] of graph.gradients) {
+      const { shape } = this.#store.layout.byName.get(name)!;
+      outputs[output] = floatTensor(this.#store.view(this.#microGradient, name), shape);
+    }
+    const width = this.#config.hiddenSize;
+    const embeddedGradient = graph.embeddedGradient === undefined ? undefined : new Float32Array(tokens.length * width);
+    if (embeddedGradient) outputs[graph.embeddedGradient!] = floatTensor(embeddedGradient, [tokens.length, width]);
+    await runSession(session, feeds, outputs);
+
+    places.forEach(({ item, time }, i) => {
+      logprobs[item]![time] = logProbabilities[i]!;
+    });
+    if (embeddedGradient) this.#accumulate(tokens, embeddedGradient);
+  }
+
+  /** Adds the micro-batch's gradient, the embedded tokens' row by row, to the store's. */
+  #accumulate(tokens: BigInt64Array, embeddedGradient: Float32Array): void {
+    const { gradient } = this.#store;
+    for (let i = 0; i < gradient.length; i++) gradient[i]! += this.#microGradient[i]!;
+    const width = this.#config.hiddenSize;
+    const embedding = this.#store.view(gradient, "embedding");
+    for (let row = 0; row < tokens.length; row++) {
+      const target = Number(tokens[row]) * width;
+      const source = row * width;
+      for (let j = 0; j < width; j++) embedding[target + j]! += embeddedGradient[source + j]!;
+    }
+  }
+}

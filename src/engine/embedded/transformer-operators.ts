@@ -1,0 +1,196 @@
+/**
+ * Fused differentiable operators of a Llama-style transformer. In the comments g is the gradient of the loss with
+ * respect to the output, d(x) the gradient with respect to x, ∘ the elementwise product.
+ */
+import type { Shape, Tape, Value } from "./autodiff.ts";
+import { MICROSOFT_DOMAIN, type Dimension } from "./onnx-writer.ts";
+
+/**
+ * y = x / rms(x) over the last axis, rms(x) = √(mean(x²) + ε), without a scale (fold the scale into what follows).
+ * d(x) = (g − y ∘ mean(g ∘ y)) / rms(x); the operator's second output is 1 / rms(x).
+ */
+export function rmsNormalize(tape: Tape, x: Value, epsilon: number): Value {
+  const width = x.shape.at(-1);
+  if (typeof width !== "number") throw new Error("the normalized axis must have a known extent");
+  const ones = tape.constant(new Float32Array(width).fill(1), [width]);
+  const attributes = { axis: -1, epsilon: { float: epsilon } };
+  const names = tape.graph.nodeWithOutputs("SimplifiedLayerNormalization", [x.name, ones.name], 2, attributes);
+  const y: Value = { name: names[0]!, shape: x.shape };
+  const inverseRms: Value = { name: names[1]!, shape: [...x.shape.slice(0, -1), 1] };
+  return tape.record(y, [x], (g) => {
+    const mean = tape.reduce("ReduceMean", tape.operator("Mul", [g, y], x.shape), [x.shape.length - 1]);
+    const centred = tape.operator("Sub", [g, tape.operator("Mul", [y, mean], x.shape)], x.shape);
+    return [tape.operator("Mul", [centred, inverseRms], x.shape)];
+  });
+}
+
+/**
+ * y = silu(gate) ∘ up with silu(z) = z·σ(z), QuickGelu with α = 1.
+ * d(up) = g ∘ silu(gate); d(gate) = g ∘ up ∘ σ(gate) ∘ (1 + gate − silu(gate)).
+ */
+export function swiGlu(tape: Tape, gate: Value, up: Value): Value {
+  const { shape } = gate;
+  const silu = tape.operator("QuickGelu", [gate], shape, { alpha: { float: 1 } }, MICROSOFT_DOMAIN);
+  const y = tape.operator("Mul", [silu, up], shape);
+  return tape.record(y, [gate, up], (g) => {
+    const sigma = tape.operator("Sigmoid", [gate], shape);
+    const inner = tape.operator("Add", [tape.operator("Sub", [gate, silu], shape), tape.scalar(1)], shape);
+    const slope = tape.operator("Mul", [sigma, inner], shape);
+    const dGate = tape.operator("Mul", [tape.operator("Mul", [g, up], shape), slope], shape);
+    return [dGate, tape.operator("Mul", [g, silu], shape)];
+  });
+}
+
+/** cos and sin of position·θ^(−2i/d), both [positions, d/2]. */
+export interface RotaryTables {
+  readonly cosine: Float32Array;
+  readonly sine: Float32Array;
+}
+
+export function rotaryTables(options: { positions: number; headSize: number; theta: number }): RotaryTables {
+  const half = options.headSize / 2;
+  const cosine = new Float32Array(options.positions * half);
+  const sine = new Float32Array(options.positions * half);
+  for (let position = 0; position < options.positions; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = position / options.theta ** ((2 * i) / options.headSize);
+      cosine[position * half + i] = Math.cos(angle);
+      sine[position * half + i] = Math.sin(angle);
+    }
+  }
+  return { cosine, sine };
+}
+
+/**
+ * Rotary positions 0 … T−1 on x [B, heads, T, d]: the pair (x_i, x_{i+d/2}) is turned by its angle.
+ * d(x) = g turned back, the same operator with −sin.
+ */
+export function rotate(tape: Tape, x: Value, tables: { cosine: Value; sine: Value; negativeSine: Value }): Value {
+  const turn = (v: Value, sine: Value): Value => {
+    const inputs = [v, tape.graph.integers(0), tables.cosine, sine];
+    return tape.operator("RotaryEmbedding", inputs, v.shape, {}, MICROSOFT_DOMAIN);
+  };
+  return tape.record(turn(x, tables.sine), [x], (g) => [turn(g, tables.negativeSine)]);
+}
+
+/** One block of queries of causal attention: queries [start, end), which see the keys [0, end). */
+export interface QueryBlock {
+  readonly start: Dimension;
+  readonly end: Dimension;
+  /** end − start. */
+  readonly extent: Dimension;
+  /** group · extent: the rows of one product. */
+  readonly rows: Dimension;
+  /** [rows, end]: 0 where a query may look, −1e30 elsewhere. */
+  readonly mask: Value;
+}
+
+/** The mask of a query block with known bounds, [group·(end − start), end]. */
+export function causalMask(options: { group: number; start: number; end: number }): Float32Array {
+  const { group, start, end } = options;
+  const extent = end - start;
+  const mask = new Float32Array(group * extent * end);
+  for (let row = 0; row < group * extent; row++) {
+    mask.fill(-1e30, row * end + start + (row % extent) + 1, (row + 1) * end);
+  }
+  return mask;
+}
+
+/**
+ * Causal grouped-query attention: q [B, K, G, T, d], k and v [B, K, T, d] → [B, K, G, T, d]; the G query heads of a
+ * group are rows of one product with their shared keys. Per block of queries, with α = 1/√d:
+ * P = softmax(α·q·kᵀ + mask), o = P·v.
+ * Backward: dP = g·vᵀ, dS = P ∘ (dP − rowsum(g ∘ o)), d(q) = α·dS·k, d(k) = α·dSᵀ·q, d(v) = Pᵀ·g.
+ * The blocks let early queries skip the keys that come after them.
+ */
+export function causalAttention(tape: Tape, q: Value, k: Value, v: Value, blocks: readonly QueryBlock[]): Value {
+  const [batch, keyValueHeads, group, time, headSize] = q.shape as [Dimension, number, number, Dimension, number];
+  const alpha = 1 / Math.sqrt(headSize);
+  const queryRows = (x: Value, block: QueryBlock): Value =>
+    tape.reshapeOnly(tape.slice(x, 3, block), [batch, keyValueHeads, block.rows, headSize]);
+  const unfold = (x: Value, block: QueryBlock): Value =>
+    tape.reshapeOnly(x, [batch, keyValueHeads, group, block.extent, headSize]);
+  const concatenate = (pieces: Value[], shape: Shape, axis: number): Value =>
+    pieces.length === 1 ? pieces[0]! : tape.operator("Concat", pieces, shape, { axis });
+
+  const states = blocks.map((block) => {
+    const visible = { start: 0, end: block.end, extent: block.end };
+    const queries = queryRows(q, block);
+    const keys = tape.slice(k, 2, visible);
+    const values = tape.slice(v, 2, visible);
+    const scores = tape.batchedProduct(queries, keys, { transposeB: true, alpha });
+    const masked = tape.operator("Add", [scores, block.mask], scores.shape);
+    const probabilities = tape.operator("Softmax", [masked], scores.shape, { axis: -1 });
+    return { block, queries, keys, values, probabilities, output: tape.batchedProduct(probabilities, values) };
+  });
+  const y = concatenate(
+    states.map(({ output, block }) => unfold(output, block)),
+    q.shape,
+    3,
+  );
+
+  return tape.record(y, [q, k, v], (g) => {
+    const parts = states.map(({ block, queries, keys, values, probabilities, output }) => {
+      const dOutput = queryRows(g, block);
+      const product = tape.operator("Mul", [dOutput, output], output.shape);
+      const rowSums = tape.reduce("ReduceSum", product, [3]);
+      const dProbabilities = tape.batchedProduct(dOutput, values, { transposeB: true });
+      const centred = tape.operator("Sub", [dProbabilities, rowSums], dProbabilities.shape);
+      const dScores = tape.operator("Mul", [probabilities, centred], centred.shape);
+      return {
+        queries: unfold(tape.batchedProduct(dScores, keys, { alpha }), block),
+        keys: tape.batchedProduct(dScores, queries, { transposeA: true, alpha }),
+        values: tape.batchedProduct(probabilities, dOutput, { transposeA: true }),
+      };
+    });
+    // A key in block j is seen by the queries of the blocks j, j + 1, …: sum their parts piece by piece.
+    const sumVisible = (gradients: readonly Value[]): Value =>
+      concatenate(
+        blocks.map((block, j) => {
+          const pieces = gradients.slice(j).map((gradient) => tape.slice(gradient, 2, block));
+          return pieces.length === 1 ? pieces[0]! : tape.operator("Sum", pieces, pieces[0]!.shape);
+        }),
+        [batch, keyValueHeads, time, headSize],
+        2,
+      );
+    return [
+      concatenate(
+        parts.map((part) => part.queries),
+        q.shape,
+        3,
+      ),
+      sumVisible(parts.map((part) => part.keys)),
+      sumVisible(parts.map((part) => part.values)),
+    ];
+  });
+}
+
+/** log p(target) of each row under softmax(logits): logits [M, V], targets [M, 1] → [M, 1]. */
+function targetLogProbabilities(tape: Tape, logits: Value, targets: Value): { all: Value; chosen: Value } {
+  const all = tape.operator("LogSoftmax", [logits], logits.shape, { axis: -1 });
+  return { all, chosen: tape.operator("GatherElements", [all, targets], targets.shape, { axis: 1 }) };
+}
+
+/**
+ * loss = Σ_i w_i · (−log p_i(target_i)), p_i = softmax(logits_i); logits [M, V], targets and weights [M, 1].
+ * d(logits)_i = g · w_i · (p_i − onehot(target_i)). Weights may have either sign and get no gradient.
+ */
+export function weightedCrossEntropy(
+  tape: Tape,
+  logits: Value,
+  targets: Value,
+  weights: Value,
+): { loss: Value; logProbabilities: Value } {
+  const { all, chosen } = targetLogProbabilities(tape, logits, targets);
+  const weighted = tape.operator("Mul", [chosen, weights], weights.shape);
+  const loss = tape.operator("Neg", [tape.operator("ReduceSum", [weighted], [], { keepdims: 0 })], []);
+  tape.record(loss, [logits], (g) => {
+    const scaled = tape.operator("Mul", [weights, g], weights.shape);
+    const probabilities = tape.operator("Exp", [all], all.shape);
+    const pulled = tape.operator("Mul", [probabilities, scaled], all.shape);
+    const negative = tape.operator("Neg", [scaled], weights.shape);
+    const attributes = { axis: 1, reduction: "add" };
+    return [tape.operator("ScatterElements", [pulled, targets, negative], all.shape, attributes)];
+  });
+  return { loss, logProbabilities: chosen };
+}

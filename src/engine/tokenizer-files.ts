@@ -1,0 +1,68 @@
+/** The parts of Hugging Face's `tokenizer.json` and `tokenizer_config.json` that this project reads and writes. */
+
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+export interface SplitPreTokenizer {
+  readonly type: "Split";
+  readonly pattern: { readonly Regex: string };
+  readonly behavior: "Isolated";
+  readonly invert: false;
+}
+
+export interface ByteLevelPreTokenizer {
+  readonly type: "ByteLevel";
+  readonly add_prefix_space: false;
+  readonly trim_offsets: boolean;
+  readonly use_regex: boolean;
+}
+
+/** Byte-level byte-pair encoding: the only kind of tokenizer supported. */
+export interface TokenizerJson {
+  readonly version: string;
+  readonly truncation: null;
+  readonly padding: null;
+  readonly added_tokens: readonly AddedToken[];
+  readonly normalizer: null;
+  readonly pre_tokenizer: {
+    readonly type: "Sequence";
+    readonly pretokenizers: readonly (SplitPreTokenizer | ByteLevelPreTokenizer)[];
+  };
+  readonly post_processor: unknown;
+  readonly decoder: unknown;
+  readonly model: {
+    readonly type: "BPE";
+    readonly dropout: null;
+    readonly unk_token: null;
+    readonly continuing_subword_prefix: null;
+    readonly end_of_word_suffix: null;
+    readonly fuse_unk: boolean;
+    readonly byte_fallback: false;
+    /** A pre-token that is in the vocabulary is one token, whatever the merges say. */
+    readonly ignore_merges: boolean;
+    readonly vocab: Readonly<Record<string, number>>;
+    /** Best first; pairs of vocabulary entries. */
+    readonly merges: readonly (readonly [string, string])[];
+  };
+}
+
+export interface TokenizerConfigJson {
+  readonly tokenizer_class: string;
+  readonly eos_token: string;
+  readonly pad_token: string;
+  readonly chat_template: string;
+  readonly [key: string]: unknown;
+}
+
+/** The two files of a tokenizer, parsed. */
+export interface TokenizerFiles {
+  readonly tokenizer: TokenizerJson;
+  readonly config: TokenizerConfigJson;
+}

@@ -1,0 +1,56 @@
+/** The tokenizer of a model, from its two files. */
+import { ConfigError } from "../errors.ts";
+import type { Conversation } from "../tasks/prompt.ts";
+import { ByteLevelBpe } from "./byte-level-bpe.ts";
+import { ChatTemplate, tokenText } from "./chat.ts";
+import type { Tokenizer } from "./engine.ts";
+import type { TokenizerFiles } from "./tokenizer-files.ts";
+
+/** Message texts remembered at most; then the memory starts afresh. */
+const CACHE_LIMIT = 20_000;
+
+/** @throws {ConfigError} naming the key when the files describe another kind of tokenizer or lack something. */
+export function loadTokenizer(files: TokenizerFiles): Tokenizer {
+  const { tokenizer, config } = files;
+  const encoder = new ByteLevelBpe(tokenizer);
+  const chat = new ChatTemplate(config, tokenizer.added_tokens);
+  const endText = tokenText(config.eos_token);
+  const endToken = tokenizer.added_tokens.find(({ content }) => content === endText)?.id;
+  if (endToken === undefined) {
+    const message = `tokenizer_config.json: eos_token is ${JSON.stringify(endText)}; expected one of added_tokens`;
+    throw new ConfigError(message, { key: "eos_token", found: endText });
+  }
+
+  const cache = new Map<string, Int32Array>();
+  const encodeCached = (text: string): Int32Array => {
+    let tokens = cache.get(text);
+    if (tokens === undefined) {
+      tokens = Int32Array.from(encoder.encode(text));
+      if (cache.size >= CACHE_LIMIT) cache.clear();
+      cache.set(text, tokens);
+    }
+    return tokens;
+  };
+
+  const encodeChat: Tokenizer["encodeChat"] = (conversation: Conversation, options) => {
+    const pieces = chat.parts(conversation, options).map((part) => {
+      if ("token" in part) return Int32Array.of(part.token);
+      return encodeCached(part.text.map((x) => (typeof x === "number" ? conversation[x]!.content : x)).join(""));
+    });
+    const tokens = new Int32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let offset = 0;
+    for (const piece of pieces) {
+      tokens.set(piece, offset);
+      offset += piece.length;
+    }
+    return tokens;
+  };
+
+  return {
+    vocabularySize: encoder.vocabularySize,
+    endToken,
+    encode: (text) => Int32Array.from(encoder.encode(text)),
+    decode: (tokens) => encoder.decode(tokens),
+    encodeChat,
+  };
+}
