@@ -1,4 +1,13 @@
 /** The commands of `mucode`, in the order of its help. */
 import type { RegisterCommand } from "./context.ts";
+import { registerEvalCommand } from "./eval.ts";
+import { registerPretrainCommand } from "./pretrain.ts";
+import { registerTasksCommand } from "./tasks.ts";
+import { registerTrainCommand } from "./train.ts";
 
-export const commands: readonly RegisterCommand[] = [];
+export const commands: readonly RegisterCommand[] = [
+  registerTrainCommand,
+  registerEvalCommand,
+  registerTasksCommand,
+  registerPretrainCommand,
+];

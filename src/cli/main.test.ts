@@ -116,6 +116,18 @@ describe("exit codes and messages", () => {
     expect(store).toEqual({ code: 1, stdout: "", stderr: "mucode: disk full\n" });
   });
 
+  test("progress under way is left as it is, and nothing is drawn over the message", async () => {
+    const stderr = new Capture();
+    const commands = commandsDoing(async (context) => {
+      context.stderr.write("rollouts  1/2 programs");
+      setTimeout(() => context.stderr.write("rollouts  2/2 programs"), 1);
+      throw new ConfigError("no");
+    });
+    await main(["work"], { stdout: new Capture(), stderr, commands, signals: new EventEmitter() });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(stderr.text).toBe("rollouts  1/2 programs\nmucode: no\n");
+  });
+
   test("anything else ends with 1 and its stack", async () => {
     const ran = await run(["work"], () => Promise.reject(new TypeError("x is undefined")));
     expect(ran.code).toBe(1);

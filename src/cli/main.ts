@@ -1,6 +1,5 @@
 /** The command line: parses, runs one command, and turns what it throws into a message and an exit code. */
 import { Command, CommanderError } from "commander";
-import { commands as builtInCommands } from "./commands.ts";
 import type { CliContext, OutputStream, RegisterCommand } from "./context.ts";
 import { exitCodes, reportError } from "./errors.ts";
 import { listenForInterrupt, type SignalSource } from "./interrupt.ts";
@@ -18,7 +17,7 @@ export interface MainOptions {
 
 /** Runs `mucode` with the arguments after its name; returns the exit code. Never throws. */
 export async function main(argv: readonly string[], options: MainOptions = {}): Promise<number> {
-  const { stdout = process.stdout, stderr = process.stderr, commands = builtInCommands } = options;
+  const { stdout = process.stdout, stderr = process.stderr } = options;
   const controller = new AbortController();
   const output = watchOutput(stdout, stderr, controller);
   let exitCode: number = exitCodes.ok;
@@ -31,20 +30,25 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
   });
   const context: CliContext = {
     stdout: output.stdout,
-    stderr: output.stderr,
+    stderr: output.commandStderr,
     signal: controller.signal,
     setExitCode: (code) => (exitCode = code),
     setResumeHint: (hint) => (resumeHint = hint),
   };
-  const program = createProgram(commands, context);
+  let program: Command | undefined;
   try {
+    // Loaded here, so that whoever brings commands of their own needs none of what the built-in ones do.
+    program = createProgram(options.commands ?? (await import("./commands.ts")).commands, context);
     await program.parseAsync([...argv], { from: "user" });
     return interrupt.interrupted ? stopped() : exitCode;
   } catch (error) {
+    // Progress that was under way stays as it is: nothing of it may be drawn over the message.
+    output.endProgress();
     if (interrupt.interrupted) return stopped();
     // Nobody reads the results any more (`mucode … | head`): there is nothing left to do, and nothing wrong.
     if (output.closed()) return exitCodes.ok;
-    if (!(error instanceof CommanderError)) return reportError(error, output.stderr, resumeHint);
+    if (program === undefined || !(error instanceof CommanderError))
+      return reportError(error, output.stderr, resumeHint);
     if (error.exitCode === 0) return exitCodes.ok;
     // commander.help: no command was named, and the help has been shown instead.
     if (error.code !== "commander.help") {
@@ -73,8 +77,8 @@ function createProgram(commands: readonly RegisterCommand[], context: CliContext
       writeErr: (text) => context.stderr.write(text),
       // Told by main, with what was most likely meant.
       outputError: () => undefined,
-      getOutHelpWidth: () => context.stdout.columns ?? 100,
-      getErrHelpWidth: () => context.stderr.columns ?? 100,
+      getOutHelpWidth: () => context.stdout.columns || 100,
+      getErrHelpWidth: () => context.stderr.columns || 100,
     });
   for (const register of commands) register(program, context);
   for (const command of program.commands) inheritSettings(command, program);
@@ -90,6 +94,10 @@ function inheritSettings(command: Command, parent: Command): void {
 interface WatchedOutput {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** The same stderr, for the command. */
+  readonly commandStderr: OutputStream;
+  /** What the command still writes to its stderr is dropped, and the line it was on is ended. */
+  endProgress(): void;
   /** Whether the reader of stdout has gone. */
   closed(): boolean;
   dispose(): void;
@@ -117,9 +125,29 @@ function watchOutput(stdout: OutputStream, stderr: OutputStream, controller: Abo
     [stderr, onStderrError],
   ] as const;
   for (const [stream, listener] of listeners) if (hasErrorEvents(stream)) stream.on("error", listener);
+  let lineOpen = false;
+  let progressEnded = false;
+  const commandStderr: OutputStream = {
+    get isTTY() {
+      return stderr.isTTY;
+    },
+    get columns() {
+      return stderr.columns;
+    },
+    write(text) {
+      if (progressEnded || text === "") return true;
+      lineOpen = !text.endsWith("\n");
+      return stderr.write(text);
+    },
+  };
   return {
     stdout,
     stderr,
+    commandStderr,
+    endProgress() {
+      if (lineOpen && !progressEnded) stderr.write("\n");
+      progressEnded = true;
+    },
     closed: () => closed,
     dispose() {
       // The process's own streams stay watched: what was written last may fail after the command has ended.

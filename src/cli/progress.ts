@@ -50,7 +50,7 @@ export function createProgress(options: TerminalProgressOptions): TerminalProgre
     const shown = active.at(-1);
     if (shown === undefined) return;
     drawnMs = now();
-    stream.write(`\r\u001b[2K${fit(describe(shown, drawnMs), (stream.columns ?? 80) - 1)}`);
+    stream.write(`\r\u001b[2K${fit(describe(shown, drawnMs), (stream.columns || 80) - 1)}`);
     lineDrawn = true;
   }
 
