@@ -1,16 +1,18 @@
-import { expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { nearest } from "./nearest.ts";
 
-test("a typo finds the word meant, whatever the case and the hyphens", () => {
-  const words = ["--rollout.turns", "--rollout.temperature", "--iterations"];
-  expect(nearest("--rollout.trun", words)).toBe("--rollout.turns");
-  expect(nearest("--Iteration", words)).toBe("--iterations");
-  expect(nearest("maxTokens", ["max-tokens"])).toBe("max-tokens");
-  expect(nearest("hte", ["the", "tea"])).toBe("the");
-});
+describe("nearest", () => {
+  it("finds the word that was most likely meant", () => {
+    expect(nearest("humanevel", ["mubpp", "mbpp", "humaneval"])).toBe("humaneval");
+    expect(nearest("MUBP", ["mbpp", "mubpp"])).toBe("mubpp");
+  });
 
-test("a word that resembles nothing finds nothing, and the first among equals wins", () => {
-  expect(nearest("banana", ["train", "tasks"])).toBeUndefined();
-  expect(nearest("x", [])).toBeUndefined();
-  expect(nearest("bat", ["cat", "rat"])).toBe("cat");
+  it("takes the first of equally near words", () => {
+    expect(nearest("bat", ["cat", "rat"])).toBe("cat");
+  });
+
+  it("suggests nothing where more than half of the letters differ", () => {
+    expect(nearest("codecontests", ["mubpp", "mbpp"])).toBeUndefined();
+    expect(nearest("anything", [])).toBeUndefined();
+  });
 });
