@@ -11,6 +11,8 @@ export interface TestResult {
   readonly exception?: string;
   /** The program's own lines of the traceback, capped, free of harness frames. */
   readonly traceback?: string;
+  /** The statement that failed, where the test consists of more than one. */
+  readonly statement?: string;
 }
 
 /** `tests[i]` belongs to the i-th test given. The overall verdict is the first that is not `passed`. */

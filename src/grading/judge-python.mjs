@@ -1,0 +1,466 @@
+/**
+ * Python source of the judge: `step(json)` reads tests and decides how each is to be graded (`plan`), and runs tests
+ * against recorded answers of the program (`replay`). It never sees a program; the program never sees it.
+ *
+ * A test names things: builtins, modules of the standard library, what the test itself binds, and the rest, which is the
+ * program's. Where a statement is `assert EXPRESSION == VALUE` with the expression rooted in a name of the program and
+ * a value free of such names, the expression's text goes to the program's process and the value stays here ("split").
+ * Every other test is run here, with stand-ins for the program's names: a call whose answer is not recorded yet ends the
+ * run with a wish list; the program's process answers; the run starts over, with the same random numbers.
+ */
+import { ENCODING_PYTHON } from "../sandbox/pyodide/encoding-python.mjs";
+
+export const JUDGE_PYTHON = String.raw`
+${ENCODING_PYTHON}
+import ast, builtins, json, random, sys, importlib
+import cmath, copy, datetime, functools, heapq, itertools, operator, re, statistics, string, time, typing
+
+MAX_NEW_CALLS = 400
+MAX_SKIPPED = 5000
+MODULES = frozenset((
+    'math', 'cmath', 'random', 're', 'string', 'sys', 'os', 'copy', 'itertools', 'functools', 'operator', 'collections',
+    'heapq', 'bisect', 'datetime', 'time', 'statistics', 'decimal', 'fractions', 'json', 'typing', 'hashlib', 'numbers'))
+BUILTINS = frozenset(vars(builtins))
+
+
+# ---------------------------------------------------------------- names
+
+def bound_names(tree):
+    bound = set()
+    for n in ast.walk(tree):
+        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load):
+            bound.add(n.id)
+        elif isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound.add(n.name)
+        elif isinstance(n, ast.arg):
+            bound.add(n.arg)
+        elif isinstance(n, ast.alias):
+            bound.add((n.asname or n.name).split('.')[0])
+        elif isinstance(n, ast.ExceptHandler) and n.name:
+            bound.add(n.name)
+    return bound
+
+
+def loaded_names(tree):
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def is_module_use(tree, name):
+    uses = sum(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
+    dotted = sum(isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == name for n in ast.walk(tree))
+    return uses == dotted
+
+
+def outermost_builtin_calls(tree):
+    found = set()
+    for n in ast.walk(tree):
+        if isinstance(n, ast.Assert):
+            sides = [n.test.left, *n.test.comparators] if isinstance(n.test, ast.Compare) else [n.test]
+            for side in sides:
+                if isinstance(side, ast.Call) and isinstance(side.func, ast.Name):
+                    found.add(side.func.id)
+                    break
+    return found
+
+
+class Names:
+    def __init__(self, tree):
+        self.bound = bound_names(tree)
+        free = loaded_names(tree) - self.bound
+        self.modules = {n for n in free if n in MODULES and is_module_use(tree, n)}
+        self.program = {n for n in free if n not in BUILTINS} - self.modules
+        if not self.program:
+            # A program may define a function that is called like a builtin; then nothing else can be meant.
+            self.program = outermost_builtin_calls(tree) & BUILTINS - self.bound
+
+    def rooted(self, n):
+        while isinstance(n, (ast.Call, ast.Attribute, ast.Subscript)):
+            n = n.func if isinstance(n, ast.Call) else n.value
+        return isinstance(n, ast.Name) and n.id in self.program
+
+    def free_of_program(self, n):
+        return not (loaded_names(n) & self.program)
+
+    def closed(self, n):
+        """Whether the expression means the same in the program's namespace: no names of the test or its imports."""
+        inner = bound_names(n)
+        return not ((loaded_names(n) - inner) & (self.bound | self.modules)) and not inner & self.program
+
+
+# ---------------------------------------------------------------- plans
+
+def module_space(names):
+    space = {'__name__': 'test', '__builtins__': builtins}
+    for name in names.modules:
+        space[name] = importlib.import_module(name)
+    return space
+
+
+def evaluate(n, names):
+    code = compile(ast.fix_missing_locations(ast.Expression(n)), '<expected>', 'eval')
+    return eval(code, module_space(names))
+
+
+def split_condition(n, names, text):
+    """The checks a condition consists of, or None."""
+    if isinstance(n, ast.BoolOp) and isinstance(n.op, ast.And):
+        parts = [split_condition(v, names, text) for v in n.values]
+        return None if None in parts else [check for part in parts for check in part]
+    if names.rooted(n):
+        return [dict(call=ast.unparse(n), how='true', text=text)]
+    if isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.Not) and names.rooted(n.operand):
+        return [dict(call=ast.unparse(n.operand), how='false', text=text)]
+    if not (isinstance(n, ast.Compare) and len(n.ops) == 1):
+        return None
+    op, left, right = n.ops[0], n.left, n.comparators[0]
+    if isinstance(op, (ast.Is, ast.IsNot)):
+        if not (names.rooted(left) and isinstance(right, ast.Constant) and (right.value is None or type(right.value) is bool)):
+            return None
+        if isinstance(op, ast.IsNot) and right.value is not None:
+            return None
+    elif not isinstance(op, (ast.Eq, ast.NotEq)):
+        return None
+    if names.rooted(left) and names.free_of_program(right):
+        call, value = left, right
+    elif names.rooted(right) and names.free_of_program(left):
+        call, value = right, left
+    else:
+        return None
+    try:
+        expected = evaluate(value, names)
+    except Exception:
+        return None
+    text_of_expected = canonical(expected)
+    if text_of_expected.startswith('?') or type(expected) not in (int, float, complex, bool, str, bytes, list, tuple, dict, set, frozenset, type(None), range):
+        return None
+    how = {ast.Eq: 'equal', ast.NotEq: 'different', ast.Is: 'same', ast.IsNot: 'different'}[type(op)]
+    return [dict(call=ast.unparse(call), how=how, expected=text_of_expected, shown=shown(expected), text=text)]
+
+
+def split(tree, names, source):
+    checks = []
+    for n in tree.body:
+        if isinstance(n, ast.Pass) or isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant):
+            continue
+        found = split_condition(n.test, names, ast.get_source_segment(source, n) or ast.unparse(n)) if isinstance(n, ast.Assert) else None
+        if found is None:
+            return None
+        checks += found
+    return checks or None
+
+
+def plan(source):
+    source = source.replace('\r\n', '\n')
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as e:
+        return dict(kind='invalid', reason=str(e))
+    names = Names(tree)
+    if not names.program:
+        return dict(kind='invalid', reason='the test calls nothing of the program')
+    checks = split(tree, names, source)
+    if checks is not None:
+        return dict(kind='split', checks=checks)
+    return dict(kind='replay', calls=collect(source, {}))
+
+
+# ---------------------------------------------------------------- replay
+
+class Needs(BaseException):
+    """An answer is missing."""
+
+
+class Stop(BaseException):
+    """Looking ahead went on for too long."""
+
+
+class Unsupported(BaseException):
+    """The test does something with the program that a recording cannot answer."""
+
+
+class Opaque_:
+    """Stands for an object of the program that is no builtin value. Equal to nothing."""
+    def __init__(self, text):
+        self.text = text
+
+    def __bool__(self):
+        return self.text.startswith('?1')
+
+    def __eq__(self, other):
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self):
+        return '<' + self.text[2:] + '>'
+
+
+def untyped(j):
+    if j is None or j is True or j is False or type(j) is str:
+        return j
+    kind, body = j
+    if kind == '?':
+        return Opaque_(body)
+    if kind == 'int':
+        return int(body, 16)
+    if kind == 'float':
+        return float.fromhex(body)
+    if kind == 'complex':
+        return complex(*[float.fromhex(part) for part in body.split(' ')])
+    if kind == 'bytes':
+        return bytes.fromhex(body)
+    if kind == 'bytearray':
+        return bytearray.fromhex(body)
+    if kind == 'range':
+        return range(*[int(part, 16) for part in body.split(' ')])
+    if kind == 'Fraction':
+        return Fraction(*[int(part, 16) for part in body.split(' ')])
+    if kind == 'Decimal':
+        return Decimal(body)
+    if kind == 'ellipsis':
+        return ...
+    items = [untyped(item) for item in body]
+    if kind == 'dict':
+        return dict(zip(items[::2], items[1::2], strict=True))
+    return {'list': list, 'tuple': tuple, 'set': set, 'frozenset': frozenset, 'deque': deque}[kind](items)
+
+
+def source_of(v):
+    t = type(v)
+    if v is None or t in (bool, int, str, bytes, range) or v is ...:
+        return repr(v)
+    if t is float:
+        return repr(v) if math.isfinite(v) else 'float(%r)' % str(v)
+    if t is complex:
+        return 'complex(%s, %s)' % (source_of(v.real), source_of(v.imag))
+    if t is list:
+        return '[' + ', '.join([source_of(w) for w in v]) + ']'
+    if t is tuple:
+        return '(' + ', '.join([source_of(w) for w in v]) + (',)' if len(v) == 1 else ')')
+    if t is dict:
+        return '{' + ', '.join([source_of(k) + ': ' + source_of(w) for k, w in v.items()]) + '}'
+    if t is set:
+        return '{' + ', '.join([source_of(w) for w in v]) + '}' if v else 'set()'
+    if t in (frozenset, bytearray):
+        return type_name(t) + '(' + (source_of(set(v)) if t is frozenset else repr(bytes(v))) + ')'
+    if t in (Fraction, Decimal):
+        return '__import__(%r).%s(%r)' % ('fractions' if t is Fraction else 'decimal', type_name(t), str(v))
+    if t is Name:
+        return v._source
+    if t is Unknown:
+        raise Needs
+    raise Unsupported('an argument of type ' + type_name(t))
+
+
+def refuse(*args, **kwargs):
+    raise Needs
+
+
+class Unknown:
+    """The result of a call whose answer is not there yet, while looking ahead. Whatever touches it is skipped."""
+    __getattr__ = refuse
+    __class__ = property(refuse)
+
+
+for operation in '''call getitem setitem contains iter next len bool int float complex index str repr format hash eq ne lt le gt ge
+    add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow divmod rdivmod and rand or ror xor rxor
+    lshift rlshift rshift rrshift neg pos abs invert round trunc floor ceil enter exit reversed copy deepcopy reduce_ex'''.split():
+    setattr(Unknown, '__' + operation + '__', refuse)
+UNKNOWN = Unknown()
+
+
+class Run:
+    """One run of a test against recorded answers. With look_ahead, missing answers are skipped to collect more of them."""
+
+    def __init__(self, answers, holes, look_ahead):
+        self.answers, self.holes, self.look_ahead = answers, holes, look_ahead
+        self.needed = {}
+        self.skipped = 0
+        self.values = []
+
+    def answer(self, source):
+        known = self.answers.get(source)
+        if known is None:
+            self.needed[source] = None
+            self.skipped += 1
+            if len(self.needed) >= MAX_NEW_CALLS or self.skipped > MAX_SKIPPED:
+                raise Stop
+            raise Needs
+        if known[0] == 'raised':
+            raise self.exception(known[1], source)
+        try:
+            return untyped(json.loads(known[1]))
+        except Exception:
+            return Opaque_('?0unreadable value')
+
+    @staticmethod
+    def exception(text, source):
+        name, _, message = text.partition(': ')
+        cls = getattr(builtins, name, None)
+        if not (isinstance(cls, type) and issubclass(cls, Exception)):
+            cls = type(name, (Exception,), {})
+        try:
+            e = cls(message)
+        except Exception:
+            e = Exception(text)
+        e._mucode_call = source
+        return e
+
+    def hole(self, index):
+        value = self.answer(self.holes[index])
+        self.values.append(value)
+        return value
+
+    def mark(self):
+        self.values.clear()
+
+
+class Name:
+    """Stands for a name of the program."""
+
+    def __init__(self, run, source):
+        self._run, self._source = run, source
+        self.__name__ = source
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return Name(self._run, self._source + '.' + name)
+
+    def __call__(self, *args, **kwargs):
+        run, name = self._run, self._source
+        mutable = [v for v in [*args, *kwargs.values()] if type(v) in (list, dict, set, bytearray)]
+        if not mutable:
+            parts = [source_of(v) for v in args] + [k + '=' + source_of(v) for k, v in kwargs.items()]
+            result = run.answer('%s(%s)' % (name, ', '.join(parts)))
+            run.values.append(result)
+            return result
+        # Arguments that the call may change in place come back with its result.
+        result, new_args, new_kwargs = run.answer(
+            '(lambda a, k: (%s(*a, **k), a, k))(%s, %s)' % (name, source_of(list(args)), source_of(kwargs)))
+        for old, new in [*zip(args, new_args), *[(kwargs[k], w) for k, w in new_kwargs.items() if k in kwargs]]:
+            if type(old) is not type(new) or old is new:
+                continue
+            if type(old) in (list, bytearray):
+                old[:] = new
+            elif type(old) in (dict, set):
+                old.clear()
+                old.update(new)
+        run.values.append(result)
+        return result
+
+
+class Holes(ast.NodeTransformer):
+    """Replaces the largest expressions that are the program's alone; marks where each assertion starts."""
+
+    def __init__(self, names):
+        self.names, self.sources = names, []
+
+    def generic_visit(self, n):
+        if isinstance(n, ast.expr) and isinstance(n, (ast.Call, ast.Attribute, ast.Subscript)) and isinstance(n.ctx if hasattr(n, 'ctx') else ast.Load(), ast.Load):
+            if self.names.rooted(n) and any(isinstance(m, ast.Call) for m in ast.walk(n)) and self.names.closed(n):
+                self.sources.append(ast.unparse(n))
+                call = ast.Call(ast.Name('__hole__', ast.Load()), [ast.Constant(len(self.sources) - 1)], [])
+                return ast.copy_location(call, n)
+        return super().generic_visit(n)
+
+    def visit_Assert(self, n):
+        self.generic_visit(n)
+        mark = ast.Expr(ast.Call(ast.Name('__mark__', ast.Load()), [], []))
+        return [ast.copy_location(mark, n), n]
+
+
+class LookAhead(ast.NodeTransformer):
+    """Lets every statement that meets a missing answer be skipped; what it would have bound becomes unknown."""
+
+    def generic_visit(self, n):
+        n = super().generic_visit(n)
+        skippable = (ast.Assert, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Raise, ast.Delete)
+        if not isinstance(n, skippable):
+            return n
+        if isinstance(n, ast.Return):
+            instead = [ast.Return(ast.Name('__unknown__', ast.Load()))]
+        else:
+            targets = n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, (ast.AugAssign, ast.AnnAssign)) else []
+            bound = [m.id for t in targets for m in ast.walk(t) if isinstance(m, ast.Name) and isinstance(m.ctx, ast.Store)]
+            instead = [ast.Assign([ast.Name(name, ast.Store())], ast.Name('__unknown__', ast.Load())) for name in bound] or [ast.Pass()]
+        handler = ast.ExceptHandler(ast.Name('__needs__', ast.Load()), None, instead)
+        return ast.copy_location(ast.Try([n], [handler], [], []), n)
+
+
+def execute(source, answers, look_ahead):
+    tree = ast.parse(source)
+    names = Names(tree)
+    holes = Holes(names)
+    tree = holes.visit(tree)
+    if look_ahead:
+        tree = LookAhead().visit(tree)
+    run = Run(answers, holes.sources, look_ahead)
+    space = module_space(names)
+    space.update(__hole__=run.hole, __mark__=run.mark, __unknown__=UNKNOWN, __needs__=Needs)
+    for name in names.program:
+        space[name] = Name(run, name)
+    random.seed(0)
+    try:
+        exec(compile(ast.fix_missing_locations(tree), '<test>', 'exec'), space)
+        return run, None
+    except BaseException as e:
+        return run, e
+
+
+def collect(source, answers):
+    run, _ = execute(source, answers, True)
+    return list(run.needed)
+
+
+def failed_statement(source, e):
+    """The text of the statement of the test in which the exception arose last."""
+    line = None
+    tb = e.__traceback__
+    while tb is not None:
+        if tb.tb_frame.f_code.co_filename == '<test>':
+            line = tb.tb_lineno
+        tb = tb.tb_next
+    best = None
+    for n in ast.walk(ast.parse(source)):
+        if isinstance(n, ast.stmt) and line is not None and n.lineno <= line <= n.end_lineno:
+            if best is None or n.lineno >= best.lineno:
+                best = n
+    return ast.get_source_segment(source, best) if best is not None else source
+
+
+def replay(source, answers):
+    source = source.replace('\r\n', '\n')
+    run, e = execute(source, answers, False)
+    if isinstance(e, Unsupported):
+        return dict(kind='unsupported', reason=str(e))
+    if isinstance(e, MemoryError):
+        raise e
+    if run.needed or isinstance(e, (Needs, Stop)):
+        ahead = collect(source, answers)
+        return dict(kind='needs', calls=list(dict.fromkeys([*run.needed, *ahead])))
+    if e is None:
+        return dict(kind='passed')
+    call = getattr(e, '_mucode_call', None)
+    statement = failed_statement(source, e)
+    if call is not None:
+        return dict(kind='error', call=call, statement=statement)
+    if isinstance(e, AssertionError):
+        return dict(kind='failed', statement=statement, **(dict(obtained=shown(run.values[0])) if len(run.values) == 1 else {}))
+    message = (type_name(type(e)) + ': ' + str(e))[:300]
+    return dict(kind='error', exception=message, statement=statement)
+
+
+def step(text):
+    request = json.loads(text)
+    if request['what'] == 'plan':
+        return json.dumps([plan(source) for source in request['tests']])
+    if request['what'] == 'equal':
+        values = [eval(source, {}) for source in request['values']]
+        return json.dumps([bool(values[0] == values[1]), canonical(values[0]), canonical(values[1])])
+    return json.dumps(replay(request['test'], request['answers']))
+
+
+step(json.dumps(dict(what='plan', tests=['assert f(1) == 2', 'assert abs(f(1)) < 2'])))
+step(json.dumps(dict(what='replay', test='assert abs(f(1)) < 2', answers={'f(1)': ['value', '["int","1"]']})))
+`;

@@ -1,0 +1,120 @@
+/**
+ * The judge knows what tests expect and runs those that cannot be taken apart, in a trusted Python process in which no
+ * program ever runs.
+ */
+import { SandboxError, SuiteError } from "../errors.ts";
+import { createTrustedPython } from "../sandbox/pyodide/trusted-python.ts";
+import { JUDGE_PYTHON } from "./judge-python.mjs";
+
+/** One comparison of a test: evaluate `call` in the program's namespace, compare what came out. */
+export interface Check {
+  readonly call: string;
+  /** `same` is Python's `is` for True, False and None; `true` and `false` are bare and negated conditions. */
+  readonly how: "equal" | "different" | "same" | "true" | "false";
+  /** Canonical text of the expected value, with `equal`, `different` and `same`. */
+  readonly expected?: string;
+  /** Capped repr of the expected value. */
+  readonly shown?: string;
+  /** The statement of the test that this check comes from. */
+  readonly text: string;
+}
+
+/** How a test is graded. */
+export type Plan =
+  | { readonly kind: "split"; readonly checks: readonly Check[] }
+  /** `calls`: those whose answers the test will ask for, as far as can be told before any is known. */
+  | { readonly kind: "replay"; readonly calls: readonly string[] };
+
+/** What the program's process said about one call: typed text of the value, or the exception's last line. */
+export type Answer = readonly ["value" | "raised", string];
+
+export type Replay =
+  | { readonly kind: "passed" }
+  | { readonly kind: "needs"; readonly calls: readonly string[] }
+  /** An assertion failed; `obtained`: capped repr of the program's value in it, if there was exactly one. */
+  | { readonly kind: "failed"; readonly obtained?: string; readonly statement: string }
+  /** `call`: it was the program's exception, from that call; `exception`: it was the test's own. */
+  | { readonly kind: "error"; readonly call?: string; readonly exception?: string; readonly statement: string }
+  | { readonly kind: "timed-out" | "out-of-memory" };
+
+export interface Judge {
+  /** Plans in the order of the tests' sources, cached by source. @throws SuiteError for a test that cannot be used. */
+  plan(sources: readonly string[]): Promise<Plan[]>;
+  /** Runs a test against answers by call text. Same answers, same result. @throws SuiteError */
+  replay(source: string, answers: ReadonlyMap<string, Answer>, signal?: AbortSignal): Promise<Replay>;
+  /** Whether two Python literals are equal in Python, and their canonical texts: for checking the encoding itself. */
+  compare(left: string, right: string): Promise<{ equal: boolean; encoded: [string, string] }>;
+  close(): Promise<void>;
+}
+
+export interface JudgeOptions {
+  /** Where the interpreter's memory image is kept; see the Pyodide sandbox. */
+  readonly snapshotDirectory?: string;
+}
+
+type RawPlan = Plan | { readonly kind: "invalid"; readonly reason: string };
+
+const MAX_CACHED_PLANS = 100_000;
+const BATCH = 500;
+
+export function createJudge(options: JudgeOptions = {}): Judge {
+  const python = createTrustedPython({ source: JUDGE_PYTHON, ...options });
+  const plans = new Map<string, Promise<RawPlan>>();
+  let waiting: { source: string; resolve: (plan: RawPlan) => void; reject: (reason: unknown) => void }[] = [];
+
+  async function ask(request: unknown, signal?: AbortSignal): Promise<unknown> {
+    const reply = await python.call(JSON.stringify(request), signal);
+    return reply.kind === "answered" ? JSON.parse(reply.text) : reply;
+  }
+
+  /** Asks for all plans that were wished for since the last turn of the event loop at once. */
+  async function flush(): Promise<void> {
+    const batch = waiting.splice(0, BATCH);
+    if (waiting.length > 0) queueMicrotask(() => void flush());
+    if (batch.length === 0) return;
+    try {
+      const answer = await ask({ what: "plan", tests: batch.map(({ source }) => source) });
+      if (!Array.isArray(answer)) throw new SandboxError("The judge could not read the tests", { answer });
+      for (const [index, { resolve }] of batch.entries()) resolve(answer[index] as RawPlan);
+    } catch (error) {
+      for (const { source, reject } of batch) {
+        plans.delete(source);
+        reject(error);
+      }
+    }
+  }
+
+  function planOne(source: string): Promise<RawPlan> {
+    let plan = plans.get(source);
+    if (plan) return plan;
+    plan = new Promise((resolve, reject) => {
+      if (waiting.length === 0) queueMicrotask(() => void flush());
+      waiting.push({ source, resolve, reject });
+    });
+    if (plans.size >= MAX_CACHED_PLANS) plans.delete(plans.keys().next().value as string);
+    plans.set(source, plan);
+    return plan;
+  }
+
+  return {
+    async plan(sources) {
+      const found = await Promise.all(sources.map((source) => planOne(source)));
+      return found.map((plan, index) => {
+        if (plan.kind !== "invalid") return plan;
+        throw new SuiteError(`A test cannot be used: ${plan.reason}`, { test: sources[index], reason: plan.reason });
+      });
+    },
+    async replay(source, answers, signal) {
+      const result = (await ask({ what: "replay", test: source, answers: Object.fromEntries(answers) }, signal)) as
+        | Replay
+        | { kind: "unsupported"; reason: string };
+      if (result.kind !== "unsupported") return result;
+      throw new SuiteError(`A test cannot be used: it gives the program ${result.reason}`, { test: source });
+    },
+    async compare(left, right) {
+      const [equal, first, second] = (await ask({ what: "equal", values: [left, right] })) as [boolean, string, string];
+      return { equal, encoded: [first, second] };
+    },
+    close: () => python.close(),
+  };
+}

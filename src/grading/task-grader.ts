@@ -1,0 +1,38 @@
+/** The two views of grading a task: public tests with feedback for solvers, the outcome over all tests for judges of solvers. */
+import type { PrivateTests, Task, Test } from "../tasks/task.ts";
+import { buildFeedback } from "./feedback.ts";
+import type { Grade, Grader, OutcomeGrader } from "./grade.ts";
+
+export interface TaskGraderOptions {
+  readonly grader: Grader;
+  /** Without it there are no outcomes: `outcome` rejects with a TypeError. */
+  readonly privateTests?: PrivateTests;
+}
+
+/**
+ * A task's public and private tests go to the grader as one request, public ones first, so that both views of the same
+ * program cost one run. A result of a public test never depends on a private one (see `grade-program.ts`), and feedback
+ * is built from public tests alone.
+ */
+export function createTaskGrader({ grader, privateTests }: TaskGraderOptions): OutcomeGrader {
+  function gradeAll(task: Task, program: string | null, signal?: AbortSignal): Promise<Grade> {
+    const tests: readonly Test[] = [...task.publicTests, ...(privateTests?.of(task.id) ?? [])];
+    const setup = task.setupCode === undefined ? {} : { setupCode: task.setupCode };
+    return grader.grade({ program, tests, ...setup }, signal);
+  }
+  return {
+    async gradePublic(task, program, signal) {
+      if (task.publicTests.length === 0) throw new RangeError(`Task ${task.id} has no public tests`);
+      const all = await gradeAll(task, program, signal);
+      const tests = all.tests.slice(0, task.publicTests.length);
+      const verdict = tests.find((test) => test.verdict !== "passed")?.verdict ?? "passed";
+      const grade = { verdict, tests };
+      return { ...grade, feedback: buildFeedback(task.publicTests, grade) };
+    },
+    async outcome(task, program, signal) {
+      if (!privateTests) throw new TypeError("Outcomes need private tests, and this grader was made without them");
+      const { verdict } = await gradeAll(task, program, signal);
+      return verdict === "passed";
+    },
+  };
+}
