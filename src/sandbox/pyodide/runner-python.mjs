@@ -17,7 +17,7 @@ import { ENCODING_PYTHON } from "./encoding-python.mjs";
 export const RUNNER_PYTHON = String.raw`
 ${ENCODING_PYTHON}
 import builtins, sys, types, linecache
-import abc, array, ast, base64, bisect, calendar, cmath, contextlib, copy, dataclasses, datetime, difflib, enum
+import abc, array, ast, asyncio, base64, bisect, calendar, cmath, contextlib, copy, dataclasses, datetime, difflib, enum
 import functools, hashlib, heapq, inspect, io, itertools, json, numbers, operator, os, pprint, queue, random, re
 import secrets, statistics, string, struct, tempfile, textwrap, threading, time, traceback, typing, unicodedata, uuid, warnings
 
@@ -111,6 +111,36 @@ def step(text):
 
 
 original_main = modules['__main__']
+
+
+class Selector:
+    def select(self, timeout):
+        if timeout is None:
+            raise RuntimeError('nothing left to wait for')
+        time.sleep(max(timeout, 0))
+        return ()
+
+
+class Loop(asyncio.base_events.BaseEventLoop):
+    # Timers and callbacks only: there are no sockets to wait for. Pyodide's own loop belongs to JavaScript.
+    def __init__(self):
+        super().__init__()
+        self._selector = Selector()
+
+    def _process_events(self, events):
+        pass
+
+    def _write_to_self(self):
+        pass
+
+
+class Policy(asyncio.events._BaseDefaultEventLoopPolicy):
+    _loop_factory = Loop
+
+
+asyncio.events._set_event_loop_policy(Policy())
+asyncio.events._set_running_loop(None)
+asyncio.run = asyncio.runners.run
 sys.stdout.reconfigure(line_buffering=False)
 sys.stderr.reconfigure(line_buffering=False)
 for warm in ('Pdef f(x):\n    return [x, {1: (2.5, "a")}, {3}]\n', 'Cf(1)', 'Tf(1)', 'Cf()'):

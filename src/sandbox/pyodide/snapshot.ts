@@ -4,12 +4,13 @@
  * the folder cannot be used, interpreters start cold.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pyodideFolder, spawnHost } from "./interpreter-process.ts";
 
+const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 const MAKE_TIMEOUT_MS = 120_000;
 
 /** `$XDG_CACHE_HOME/mucode/pyodide`, else `~/.cache/mucode/pyodide`. */
@@ -39,10 +40,20 @@ export async function ensureSnapshot(source: string, directory: string): Promise
     await writeFile(temporary, "", { mode: 0o600 });
     await writeFile(temporary, await makeSnapshot(source));
     await rename(temporary, path);
+    await removeOld(directory, path);
     return path;
   } catch {
     await rm(temporary, { force: true }).catch(() => {});
     return (await isFile(path)) ? path : undefined;
+  }
+}
+
+/** Images of earlier versions, and what interrupted starts left behind, go after a month. */
+async function removeOld(directory: string, kept: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    if (path === kept || !name.includes(".snapshot")) continue;
+    if (Date.now() - (await stat(path)).mtimeMs > MAX_AGE_MS) await rm(path, { force: true });
   }
 }
 
