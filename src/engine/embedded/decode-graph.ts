@@ -8,7 +8,13 @@
  * lanes into which a column is summed stay the same and padding adds exact zeros; the token's own score stands first,
  * which is why caches hold 64·n − 1 positions. Products with the cache sum over positions in order.
  */
-import { headSize, layerParameterNames, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
+import {
+  headSize,
+  layerParameterNames,
+  paddedContextLength,
+  type LlamaConfig,
+  type ParameterLayout,
+} from "./llama-parameters.ts";
 import { MICROSOFT_DOMAIN, OnnxGraph, type Dimension } from "./onnx-writer.ts";
 import { rotaryTables } from "./transformer-operators.ts";
 
@@ -72,9 +78,10 @@ class LayerGraph {
     );
     this.parameter = (name) => names.get(name)!;
     const size = headSize(config);
-    const tables = rotaryTables({ positions: config.contextLength, headSize: size, theta: config.ropeTheta });
-    this.cosine = this.graph.constant("float32", [config.contextLength, size / 2], tables.cosine);
-    this.sine = this.graph.constant("float32", [config.contextLength, size / 2], tables.sine);
+    const positions = paddedContextLength(config);
+    const tables = rotaryTables({ positions, headSize: size, theta: config.ropeTheta });
+    this.cosine = this.graph.constant("float32", [positions, size / 2], tables.cosine);
+    this.sine = this.graph.constant("float32", [positions, size / 2], tables.sine);
   }
 
   norm(x: string, weight: string): string {

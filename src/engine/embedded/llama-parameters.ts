@@ -53,6 +53,13 @@ export function validateLlamaConfig(config: LlamaConfig): void {
 
 export const headSize = (config: LlamaConfig): number => config.hiddenSize / config.headCount;
 
+/** Every graph pads sequences to multiples that divide this. */
+const LENGTH_GRANULARITY = 64;
+
+/** Positions a padded sequence may have. */
+export const paddedContextLength = (config: LlamaConfig): number =>
+  Math.ceil(config.contextLength / LENGTH_GRANULARITY) * LENGTH_GRANULARITY;
+
 /** A tensor of the checkpoint that is a run of rows of a parameter. */
 export interface CheckpointTensor {
   readonly name: string;

@@ -3,7 +3,13 @@
  * batch size and length: B rows of T tokens, of which M positions in all are scored.
  */
 import { Tape, type Bindings, type Value } from "./autodiff.ts";
-import { headSize, layerParameterNames, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
+import {
+  headSize,
+  layerParameterNames,
+  paddedContextLength,
+  type LlamaConfig,
+  type ParameterLayout,
+} from "./llama-parameters.ts";
 import { add, gatherDistinctRows, linear, mul, reshape, split, transpose } from "./operators.ts";
 import {
   causalAttention,
@@ -124,11 +130,12 @@ type LayerNames = ReturnType<typeof layerParameterNames>;
 
 /** One transformer layer on the residual stream [N, width]; every norm's weight is folded into the next matrix. */
 function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlock[]) {
-  const { headCount, keyValueHeadCount, contextLength, hiddenSize } = config;
+  const { headCount, keyValueHeadCount, hiddenSize } = config;
+  const positions = paddedContextLength(config);
   const size = headSize(config);
   const turned = headCount + keyValueHeadCount;
-  const { cosine, sine } = rotaryTables({ positions: contextLength, headSize: size, theta: config.ropeTheta });
-  const tableShape = [contextLength, size / 2];
+  const { cosine, sine } = rotaryTables({ positions, headSize: size, theta: config.ropeTheta });
+  const tableShape = [positions, size / 2];
   const tables = {
     cosine: tape.constant(cosine, tableShape),
     sine: tape.constant(sine, tableShape),

@@ -140,7 +140,7 @@ describe("every operator's gradient agrees with finite differences", () => {
     },
   };
   for (const [name, check] of Object.entries(checks)) {
-    it(name, async () => {
+    it(`of ${name}`, async () => {
       expect(await worstGradientError(check)).toBeLessThan(5e-3);
     });
   }

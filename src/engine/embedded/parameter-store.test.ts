@@ -32,7 +32,11 @@ describe("an AdamW step", () => {
     const reference = new Map(
       layout.parameters.map(({ name, length }) => [
         name,
-        { w: [...store.view(store.weights, name)], m: new Array(length).fill(0), v: new Array(length).fill(0) },
+        {
+          w: [...store.view(store.weights, name)],
+          m: Array.from({ length }, () => 0),
+          v: Array.from({ length }, () => 0),
+        },
       ]),
     );
     for (let step = 1; step <= 3; step++) {

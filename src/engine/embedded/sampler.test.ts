@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRandom } from "../../random.ts";
+import type { SampleRequest, TrainableModel } from "../engine.ts";
+import { createEmbeddedModel } from "./embedded-model.ts";
+import { tinyConfig, tokenizerFiles } from "./test-model.ts";
+
+// The widths of the default model, so that the products have the shapes that matter for rounding.
+const config = {
+  ...tinyConfig,
+  vocabularySize: 900,
+  hiddenSize: 128,
+  intermediateSize: 352,
+  contextLength: 400,
+};
+let model: TrainableModel;
+beforeAll(async () => {
+  model = await createEmbeddedModel({ config, tokenizer: tokenizerFiles, seed: 3, threads: 2 });
+});
+afterAll(() => model.close());
+
+const prompt = (length: number, seed = 0): Int32Array => {
+  const random = createRandom("prompt", length, seed);
+  return Int32Array.from({ length }, () => 4 + Math.floor(random() * 890));
+};
+
+const request = (changes: Partial<SampleRequest>): SampleRequest => ({
+  tokens: prompt(5),
+  seeds: [1],
+  temperature: 1,
+  maxTokens: 20,
+  ...changes,
+});
+
+describe("a sample", () => {
+  it("is the same in every bit alone and among 200 others of all lengths and temperatures", async () => {
+    const lengths = [1, 2, 40, 64, 65, 129, 260];
+    const wanted = lengths.map((length) => request({ tokens: prompt(length), seeds: [7], maxTokens: 90 }));
+    const alone = [];
+    for (const one of wanted) alone.push((await model.sample(one))[0]);
+    const others = Array.from({ length: 100 }, (_, i) =>
+      model.sample(
+        request({
+          tokens: prompt(1 + ((i * 37) % 300), i),
+          seeds: [i, i + 1],
+          temperature: (i % 4) / 2,
+          maxTokens: 1 + ((i * 11) % 40),
+        }),
+      ),
+    );
+    const together = await Promise.all(wanted.map((one) => model.sample({ ...one, seeds: [3, 7, 8] })));
+    await Promise.all(others);
+    expect(together.map((samples) => samples[1])).toEqual(alone);
+  });
+
+  it("has the log-probabilities that scoring gives, also at other temperatures", async () => {
+    for (const temperature of [0, 0.5, 1]) {
+      const tokens = prompt(30);
+      const samples = await model.sample(request({ tokens, seeds: [1, 2, 3], temperature, maxTokens: 60 }));
+      const data = samples.map((sample) => {
+        const end = sample.stopReason === "end" ? [model.tokenizer.endToken] : [];
+        const all = Int32Array.of(...tokens, ...sample.tokens, ...end);
+        return { tokens: all, weights: new Float32Array(all.length).fill(1, tokens.length) };
+      });
+      const scored = await model.forward(data);
+      samples.forEach(({ logprobs }, i) => {
+        expect(logprobs.length).toBe(data[i]!.tokens.length - tokens.length);
+        logprobs.forEach((logprob, t) => expect(Math.abs(logprob - scored[i]![tokens.length + t]!)).toBeLessThan(1e-4));
+      });
+    }
+  });
+
+  it("is cut at maxTokens and where the context ends", async () => {
+    const [short] = await model.sample(request({ maxTokens: 1, temperature: 0 }));
+    expect(short).toMatchObject({ stopReason: "length" });
+    expect(short!.tokens.length).toBe(1);
+    const [long] = await model.sample(request({ tokens: prompt(395), maxTokens: 100, temperature: 0 }));
+    expect(long!.tokens.length).toBe(5);
+    expect(long!.stopReason).toBe("length");
+  });
+
+  it("ends with the end token, which it does not contain", async () => {
+    const seeds = Array.from({ length: 64 }, (_, i) => i);
+    // At a high temperature every token, the end token too, comes about as often.
+    const samples = await model.sample(request({ seeds, temperature: 1000, maxTokens: 80 }));
+    const ended = samples.filter(({ stopReason }) => stopReason === "end");
+    expect(ended.length).toBeGreaterThan(0);
+    for (const { tokens, logprobs } of ended) expect(logprobs.length).toBe(tokens.length + 1);
+    for (const { tokens } of samples) expect(tokens).not.toContain(model.tokenizer.endToken);
+  });
+
+  it("is drawn in proportion to the probabilities", async () => {
+    const seeds = Array.from({ length: 2000 }, (_, i) => i);
+    const samples = await model.sample(request({ seeds, temperature: 0.25, maxTokens: 1 }));
+    // By log-probability, which tells tokens apart.
+    const counts = new Map<number, number>();
+    for (const { logprobs } of samples) counts.set(logprobs[0]!, (counts.get(logprobs[0]!) ?? 0) + 1);
+    const weightOf = (logprob: number): number => Math.exp(logprob / 0.25);
+    const total = [...counts.keys()].reduce((sum, logprob) => sum + weightOf(logprob), 0);
+    expect(counts.size).toBeGreaterThan(10);
+    for (const [logprob, count] of counts) {
+      const expected = (2000 * weightOf(logprob)) / total;
+      expect(Math.abs(count - expected)).toBeLessThan(6 * Math.sqrt(expected) + 6);
+    }
+  });
+});
+
+describe("a request", () => {
+  it("that is aborted is rejected with the reason, and the others go on", async () => {
+    const controller = new AbortController();
+    const other = model.sample(request({ seeds: [1, 2], maxTokens: 50 }));
+    const aborted = model.sample(request({ seeds: [5, 6, 7], maxTokens: 300 }), controller.signal);
+    setTimeout(() => controller.abort(new Error("enough")), 5);
+    await expect(aborted).rejects.toThrow("enough");
+    expect((await other).length).toBe(2);
+    const [again] = await model.sample(request({ seeds: [1], maxTokens: 50 }));
+    expect(again).toEqual((await other)[0]);
+  });
+
+  it("that cannot be sampled is refused", async () => {
+    await expect(model.sample(request({ tokens: prompt(400) }))).rejects.toThrow(/400 tokens; expected 1 to 399/);
+    await expect(model.sample(request({ tokens: new Int32Array() }))).rejects.toThrow(/0 tokens/);
+    await expect(model.sample(request({ temperature: -1 }))).rejects.toThrow(/temperature is -1/);
+    await expect(model.sample(request({ maxTokens: 0 }))).rejects.toThrow(/maxTokens is 0/);
+    expect(await model.sample(request({ seeds: [] }))).toEqual([]);
+  });
+
+  it("leaves the event loop free between steps", async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await model.sample(request({ tokens: prompt(20), maxTokens: 60, temperature: 0 }));
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+  });
+});
