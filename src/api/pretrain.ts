@@ -5,6 +5,7 @@ import { pretrainSchema, type PretrainConfiguration } from "../config/pretrain-s
 import { resolveInput } from "../config/resolve.ts";
 import { createEmbeddedModel, loadEmbeddedModel } from "../engine/embedded/embedded-model.ts";
 import type { TrainableModel } from "../engine/engine.ts";
+import { loadTokenizer } from "../engine/tokenizer.ts";
 import type { TokenizerFiles } from "../engine/tokenizer-training.ts";
 import { trainTokenizer } from "../engine/tokenizer-training.ts";
 import { createEngineGenerator } from "../generator/engine-generator.ts";
@@ -153,7 +154,8 @@ function createModel(configuration: PretrainConfiguration, tokenizer: TokenizerF
   const { model, seed, threads } = configuration;
   return createEmbeddedModel({
     config: {
-      vocabularySize: model.vocabularySize,
+      // The tokenizer may have found less to learn than it was allowed to.
+      vocabularySize: loadTokenizer(tokenizer).vocabularySize,
       hiddenSize: model.hiddenSize,
       layerCount: model.layers,
       headCount: model.heads,
