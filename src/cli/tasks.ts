@@ -4,7 +4,7 @@ import { createGrader } from "../grading/grader.ts";
 import { createPyodideSandbox } from "../sandbox/pyodide/pyodide-sandbox.ts";
 import { openSuite, SUITE_NAMES } from "../tasks/suites.ts";
 import type { Suite, Task, TaskSet, Test } from "../tasks/task.ts";
-import { checkTasks, type CheckFailure } from "./check-tasks.ts";
+import { checkTasks, type CheckFailure, type CheckReport } from "./check-tasks.ts";
 import type { CliContext, RegisterCommand } from "./context.ts";
 import { exitCodes } from "./errors.ts";
 import { createProgress } from "./progress.ts";
@@ -77,34 +77,48 @@ async function loadForCheck(suite: Suite, options: CommonOptions): Promise<TaskS
 
 /** Checks the sets one after the other, in one sandbox; true if a program failed. */
 async function checkAll(taskSets: readonly TaskSet[], context: CliContext, workers?: number): Promise<boolean> {
-  const { stdout, stderr, signal } = context;
-  const progress = createProgress({ stream: stderr });
+  const progress = createProgress({ stream: context.stderr });
   const sandbox = await createPyodideSandbox(workers === undefined ? {} : { workers });
   try {
     const grader = await createGrader({ sandbox });
-    let failed = false;
-    for (const taskSet of taskSets) {
-      const label = `${taskSet.suite}/${taskSet.split}`;
-      const stage = progress.stage(label, { total: taskSet.tasks.length, unit: "programs" });
-      const onChecked = () => stage.advance();
-      const concurrency = 2 * sandbox.concurrency;
-      const { total, failures } = await checkTasks({ taskSet, grader, concurrency, signal, onChecked });
-      stage.finish();
-      stdout.write(`${label}: ${total - failures.length}/${total} gold programs pass\n`);
-      for (const failure of failures) stdout.write(describeFailure(failure));
-      for (const note of taskSet.notes ?? []) stdout.write(`  note: ${note}\n`);
-      failed ||= failures.length > 0;
+    try {
+      let failed = false;
+      for (const taskSet of taskSets) {
+        const label = `${taskSet.suite}/${taskSet.split}`;
+        const stage = progress.stage(label, { total: taskSet.tasks.length, unit: "programs" });
+        const report = await checkTasks({
+          taskSet,
+          grader,
+          concurrency: 2 * sandbox.concurrency,
+          signal: context.signal,
+          onChecked: () => stage.advance(),
+        });
+        stage.finish();
+        context.stdout.write(describeReport(label, report, taskSet.notes));
+        failed ||= report.failures.length > 0;
+      }
+      return failed;
+    } finally {
+      await grader.close();
     }
-    return failed;
   } finally {
     progress.close();
     await sandbox.close();
   }
 }
 
+function describeReport(label: string, { total, failures }: CheckReport, notes: readonly string[] = []): string {
+  const lines = [
+    `${label}: ${total - failures.length}/${total} gold programs pass`,
+    ...failures.map(describeFailure),
+    ...notes.map((note) => `  note: ${note}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
 function describeFailure({ taskId, verdict, test, reason }: CheckFailure): string {
   const where = test === undefined ? "" : `\n${indent(test, 4)}`;
-  return `  ${taskId}: ${verdict}: ${reason}${where}\n`;
+  return `  ${taskId}: ${verdict}: ${reason}${where}`;
 }
 
 /** A task as a person reads it. */

@@ -45,7 +45,9 @@ describe("pretraining documents", () => {
       const programs = conversation.filter(({ role }) => role === "assistant").map(({ content }) => content);
       expect(new Set([...programs, completion]).size).toBe(programs.length + 1);
       for (const { content } of conversation.filter((_, i) => i > 0 && i % 2 === 0)) {
-        expect(content).toMatch(/^Failed: assert \w+\(.*\) == .*\n(Got: .+|TypeError: .+)$/);
+        expect(content).toMatch(
+          /^Failed: assert \w+\(.*\) == .*\n(Got: .+|line \d, in .+\n    return .+\nTypeError: .+)$/,
+        );
       }
     }
     expect([...lengths].toSorted()).toEqual([1, 3, 5]);

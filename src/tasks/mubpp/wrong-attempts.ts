@@ -68,13 +68,19 @@ export function drawWrongAttempt(random: Random, task: GeneratedTask): WrongAtte
   return { program, feedback: `Failed: ${assertion}\nGot: ${shown}` };
 }
 
-/** `' '.join(xs)` of a list that begins with an int. */
+/** `' '.join(xs)` of a list that begins with an int, and what Python says to it. */
 function bareJoin(task: GeneratedTask): { program: string; exception: string } | undefined {
   const program = task.goldProgram.replace(/' '\.join\(map\(str, (.*)\)\)\n$/, "' '.join($1)\n");
   if (program === task.goldProgram) return undefined;
   const result = evaluate(task.composition, { ...task.wording.interpretation, form: 0 }, task.publicExample.input);
   if (result === undefined || !isList(result) || result.length === 0) return undefined;
-  return { program, exception: "TypeError: sequence item 0: expected str instance, int found" };
+  const lines = program.trimEnd().split("\n");
+  const exception = [
+    `line ${lines.length}, in ${task.wording.functionName}`,
+    lines.at(-1) as string,
+    "TypeError: sequence item 0: expected str instance, int found",
+  ];
+  return { program, exception: exception.join("\n") };
 }
 
 function otherReadingOfTheWords(random: Random, { composition, wording }: GeneratedTask): Attempt | undefined {
