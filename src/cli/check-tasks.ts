@@ -18,8 +18,8 @@ export interface CheckFailure {
   readonly verdict: Verdict;
   /** Source of the first test that did not pass; absent where there is no gold program. */
   readonly test?: string;
-  /** What happened there: the exception or the value obtained. */
-  readonly reason: string;
+  /** What happened there: the exception or the value obtained, where there is one. */
+  readonly reason?: string;
 }
 
 export interface CheckReport {
@@ -56,7 +56,12 @@ async function checkTask(
   const index = grade.tests.findIndex((result) => result.verdict !== "passed");
   const result = grade.tests[index];
   const obtained = result?.obtained === undefined ? undefined : `got ${result.obtained}`;
-  const reason = result?.exception ?? obtained ?? grade.verdict;
+  const reason = result?.exception ?? obtained;
   const test = tests[index]?.source;
-  return { taskId: task.id, verdict: grade.verdict, reason, ...(test !== undefined && { test }) };
+  return {
+    taskId: task.id,
+    verdict: grade.verdict,
+    ...(reason !== undefined && { reason }),
+    ...(test !== undefined && { test }),
+  };
 }

@@ -118,7 +118,7 @@ function describeReport(label: string, { total, failures }: CheckReport, notes: 
 
 function describeFailure({ taskId, verdict, test, reason }: CheckFailure): string {
   const where = test === undefined ? "" : `\n${indent(test, 4)}`;
-  return `  ${taskId}: ${verdict}: ${reason}${where}`;
+  return `  ${[taskId, verdict, ...(reason === undefined ? [] : [reason])].join(": ")}${where}`;
 }
 
 /** A task as a person reads it. */
