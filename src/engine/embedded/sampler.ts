@@ -10,7 +10,7 @@ import { capacityFor, KeyValueCache, type PromptCaches } from "./key-value-cache
 import type { LlamaConfig } from "./llama-parameters.ts";
 
 /** Numbers of rows a step may have, ascending: few rows when little is asked for. */
-const ROW_TIERS = [8, 32, 128] as const;
+const ROW_TIERS = [8, 32, 64, 128] as const;
 
 /** A cache with more unused positions than this is replaced by a smaller one. */
 const SPARE_CAPACITY = 256;
