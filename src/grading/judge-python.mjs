@@ -456,8 +456,8 @@ def step(text):
     if request['what'] == 'plan':
         return json.dumps([plan(source) for source in request['tests']])
     if request['what'] == 'equal':
-        values = [eval(source, {}) for source in request['values']]
-        return json.dumps([bool(values[0] == values[1]), canonical(values[0]), canonical(values[1])])
+        pairs = [(eval(left, {}), eval(right, {})) for left, right in request['pairs']]
+        return json.dumps([[bool(a == b), canonical(a), canonical(b)] for a, b in pairs])
     return json.dumps(replay(request['test'], request['answers']))
 
 

@@ -42,8 +42,8 @@ export interface Judge {
   plan(sources: readonly string[]): Promise<Plan[]>;
   /** Runs a test against answers by call text. Same answers, same result. @throws SuiteError */
   replay(source: string, answers: ReadonlyMap<string, Answer>, signal?: AbortSignal): Promise<Replay>;
-  /** Whether two Python literals are equal in Python, and their canonical texts: for checking the encoding itself. */
-  compare(left: string, right: string): Promise<{ equal: boolean; encoded: [string, string] }>;
+  /** Whether the expressions of each pair are equal in Python, and their canonical texts: for checking the encoding itself. */
+  compare(pairs: readonly (readonly [string, string])[]): Promise<{ equal: boolean; encoded: [string, string] }[]>;
   close(): Promise<void>;
 }
 
@@ -111,9 +111,9 @@ export function createJudge(options: JudgeOptions = {}): Judge {
       if (result.kind !== "unsupported") return result;
       throw new SuiteError(`A test cannot be used: it gives the program ${result.reason}`, { test: source });
     },
-    async compare(left, right) {
-      const [equal, first, second] = (await ask({ what: "equal", values: [left, right] })) as [boolean, string, string];
-      return { equal, encoded: [first, second] };
+    async compare(pairs) {
+      const rows = (await ask({ what: "equal", pairs })) as [boolean, string, string][];
+      return rows.map(([equal, left, right]) => ({ equal, encoded: [left, right] }));
     },
     close: () => python.close(),
   };

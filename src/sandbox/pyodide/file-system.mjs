@@ -7,7 +7,7 @@ const READ_ONLY = 69; // Emscripten's EROFS
 const NO_SPACE = 51; // Emscripten's ENOSPC
 const WRITABLE = ["/tmp", "/home/pyodide"];
 /** Bytes all files of one program may hold together: they live outside the interpreter's capped memory. */
-const MAX_FILE_BYTES = 64 * 2 ** 20;
+const MAX_FILE_BYTES = 16 * 2 ** 20;
 
 /**
  * Freezes the tree of `FS` (Emscripten's file system object) and returns the function that cleans up after a program.

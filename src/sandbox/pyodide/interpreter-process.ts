@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
 import { type CpuClock, createCpuClock } from "./cpu-clock.ts";
+import { readMessage } from "./job-messages.ts";
 
 /** What the child did with one job. `frames[i]` answers `steps[i]`; fewer than the steps when it ended early. */
 export interface JobOutcome {
@@ -41,8 +42,6 @@ export interface InterpreterOptions {
   readonly snapshotPath?: string;
 }
 
-/** Longest frame believed, characters. The Python side caps values well below it. */
-const MAX_FRAME = 16 * 2 ** 20;
 /** A cold start on a busy machine takes some seconds; beyond this it is counted as failed, milliseconds. */
 const START_TIMEOUT_MS = 60_000;
 /** Wall time granted per CPU time where the CPU clock works, so that only waiting or a broken clock is caught by it. */
@@ -174,23 +173,4 @@ function wrapProcess(child: ChildProcess, gone: Promise<void>): InterpreterProce
     run,
     kill,
   };
-}
-
-/** Checks one message against the job in progress; collects its frame. Frames come in order, each once, all before the end. */
-function readMessage(
-  message: unknown,
-  job: { id: number; frames: string[]; steps: number },
-): "frame" | "done" | "retire" | "malformed" {
-  if (typeof message !== "object" || message === null) return "malformed";
-  const { id, step, frame, done, retire } = message as Record<string, unknown>;
-  if (id !== job.id) return "malformed";
-  const ended = job.frames.at(-1)?.startsWith("!") === true;
-  if (done === true) {
-    if (!ended && job.frames.length !== job.steps) return "malformed";
-    return retire === false ? "done" : "retire";
-  }
-  if (ended || step !== job.frames.length || job.frames.length >= job.steps) return "malformed";
-  if (typeof frame !== "string" || frame.length > MAX_FRAME) return "malformed";
-  job.frames.push(frame);
-  return "frame";
 }

@@ -8,9 +8,9 @@
  * the network.
  */
 import { cpus } from "node:os";
-import { SandboxError } from "../../errors.ts";
-import type { CallResult, ProgramJob, ProgramResult, Sandbox } from "../sandbox.ts";
+import type { Sandbox } from "../sandbox.ts";
 import { createInterpreterPool } from "./interpreter-pool.ts";
+import { readFrames, stepsOf } from "./program-frames.ts";
 import { RUNNER_PYTHON } from "./runner-python.mjs";
 import { interpreterKey } from "./snapshot.ts";
 
@@ -50,52 +50,4 @@ export async function createPyodideSandbox(options: PyodideSandboxOptions = {}):
       return readFrames(job, frames, kind === "timed-out");
     },
   };
-}
-
-function stepsOf({ program, setupCode, calls, encoding = "canonical" }: ProgramJob): string[] {
-  const letter = encoding === "canonical" ? "C" : "T";
-  return [`P${program}`, ...(setupCode ? [`S${setupCode}`] : []), ...calls.map((call) => letter + call.trim())];
-}
-
-/** The result that the frames tell. They are hostile text: only exactly the expected forms are accepted. */
-function readFrames(job: ProgramJob, frames: readonly string[], timedOut: boolean): ProgramResult {
-  const before = job.setupCode ? 2 : 1;
-  const calls: CallResult[] = [];
-  for (const [index, frame] of frames.entries()) {
-    const final = frame.startsWith("!");
-    const parts = parseFrame(final ? frame.slice(1) : frame);
-    const [what, first, second] = parts;
-    if (final && (what === "exited" || what === "out-of-memory") && parts.length === 1) return { kind: what, calls };
-    if (what === "raised" && parts.length === 3 && final === index < before) {
-      const raised = { kind: "raised", exception: printable(first, 400), traceback: printable(second, 600) } as const;
-      if (final) return raised;
-      calls.push(raised);
-    } else if (index >= before && what === "value" && parts.length === 3 && !final) {
-      calls.push({ kind: "value", encoded: first as string, shown: printable(second, 400) });
-    } else if (!(index < before && what === "ok" && parts.length === 1 && !final)) {
-      throw new SandboxError("The Python process gave a malformed frame", { frame: frame.slice(0, 200) });
-    }
-  }
-  if (timedOut) return { kind: "timed-out", calls };
-  if (calls.length !== job.calls.length) throw new SandboxError("The Python process gave too few frames");
-  return { kind: "finished", calls };
-}
-
-function parseFrame(text: string): string[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = null;
-  }
-  if (Array.isArray(value) && value.every((part) => typeof part === "string")) return value as string[];
-  throw new SandboxError("The Python process gave a malformed frame", { frame: text.slice(0, 200) });
-}
-
-/** Free of control characters (line breaks and nothing else kept), no longer than `room`. */
-function printable(text: string | undefined, room: number): string {
-  // oxlint-disable-next-line no-control-regex
-  return (text ?? "")
-    .slice(0, room)
-    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, " ");
 }
