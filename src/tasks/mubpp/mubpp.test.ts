@@ -43,7 +43,7 @@ describe("the suite mubpp", () => {
     const { hash, version } = await suite.load({ split: "test", limit: 100 });
     expect({ version, hash }).toMatchInlineSnapshot(`
       {
-        "hash": "d6026490f659bcbd2bc72e42062b9d9f0c1679a6ac7a9ae972b988640372425e",
+        "hash": "a38b94d425b46b64cd1eaf7fb7ae41bcf576eb1f44ce81fba9823aa954702603",
         "version": "1",
       }
     `);

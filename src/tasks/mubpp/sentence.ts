@@ -78,8 +78,11 @@ function drawSentence(random: Random, input: FlowType, phrases: readonly string[
   const opening = randomChoice(random, ["Write a function to ", "Write a function to ", OPENINGS[input], ""]);
   const joint = randomChoice(random, [" and ", ", then "]);
   const sentence = opening + phrases.slice(0, -1).join(", ") + joint + (phrases.at(-1) as string);
-  const singular = sentence.replace(/\b1 (number|word|letter)s\b/g, "1 $1");
-  return singular.slice(0, 1).toUpperCase() + singular.slice(1);
+  const inflected = sentence
+    .replace(/\b1 (number|word|letter)s\b/g, "1 $1")
+    .replace(/\b2th\b/g, "2nd")
+    .replace(/\b3th\b/g, "3rd");
+  return inflected.slice(0, 1).toUpperCase() + inflected.slice(1);
 }
 
 /** Every other interpretation that the same words allow. */
