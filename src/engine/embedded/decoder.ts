@@ -15,6 +15,12 @@ import type { ParameterStore } from "./parameter-store.ts";
 import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 import { causalMask } from "./transformer-operators.ts";
 
+/**
+ * A step of so few rows runs on one thread: a second one gains it little, and costs it much whenever another process
+ * (a sandbox at work, say) has the second core, since every operator waits for both threads.
+ */
+const ONE_THREAD_ROWS = 32;
+
 interface Opened<G> {
   readonly graph: G;
   readonly session: InferenceSession;
@@ -119,7 +125,8 @@ export class Decoder {
     let opened = this.#steps.get(rows);
     if (opened === undefined) {
       const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights: this.#store.weights, rows });
-      opened = { graph, session: await openSession(graph.model, { threads: this.#threads }) };
+      const threads = rows <= ONE_THREAD_ROWS ? 1 : this.#threads;
+      opened = { graph, session: await openSession(graph.model, { threads }) };
       this.#steps.set(rows, opened);
     }
     return opened;

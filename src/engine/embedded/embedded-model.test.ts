@@ -6,7 +6,29 @@ import { ConfigError, EngineError } from "../../errors.ts";
 import { createRandom } from "../../random.ts";
 import type { Datum, TrainableModel } from "../engine.ts";
 import { createEmbeddedModel, loadEmbeddedModel } from "./embedded-model.ts";
-import { tinyConfig, tokenizerFiles } from "./test-model.ts";
+import type { LlamaConfig } from "./llama-parameters.ts";
+import { trainTokenizer } from "../tokenizer-training.ts";
+
+const verbs = ["add", "sum", "count", "sort"];
+
+const tokenizerFiles = trainTokenizer({
+  texts: Array.from({ length: 40 }, (_, i) => `Write a function.\ndef ${verbs[i % 4]}(xs):\n    return xs + ${i}\n`),
+  phrases: ["Write a function", "\n    return "],
+  vocabularySize: 300,
+});
+
+const tinyConfig: LlamaConfig = {
+  vocabularySize: 300,
+  hiddenSize: 32,
+  layerCount: 2,
+  headCount: 4,
+  keyValueHeadCount: 2,
+  intermediateSize: 48,
+  contextLength: 192,
+  tieEmbeddings: true,
+  ropeTheta: 10_000,
+  rmsNormEpsilon: 1e-5,
+};
 
 const adamW = {
   learningRate: 3e-3,

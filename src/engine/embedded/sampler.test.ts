@@ -2,15 +2,27 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../random.ts";
 import type { SampleRequest, TrainableModel } from "../engine.ts";
 import { createEmbeddedModel } from "./embedded-model.ts";
-import { tinyConfig, tokenizerFiles } from "./test-model.ts";
+import type { LlamaConfig } from "./llama-parameters.ts";
+import { trainTokenizer } from "../tokenizer-training.ts";
+
+const tokenizerFiles = trainTokenizer({
+  texts: ["def add(xs):\n    return sum(xs)\n"],
+  phrases: [],
+  vocabularySize: 300,
+});
 
 // The widths of the default model, so that the products have the shapes that matter for rounding.
-const config = {
-  ...tinyConfig,
+const config: LlamaConfig = {
   vocabularySize: 900,
   hiddenSize: 128,
+  layerCount: 2,
+  headCount: 4,
+  keyValueHeadCount: 2,
   intermediateSize: 352,
   contextLength: 400,
+  tieEmbeddings: true,
+  ropeTheta: 10_000,
+  rmsNormEpsilon: 1e-5,
 };
 let model: TrainableModel;
 beforeAll(async () => {
