@@ -3,7 +3,7 @@ import type { Generator } from "../generator/generator.ts";
 import type { PublicGrader } from "../grading/grade.ts";
 import { deriveSeed } from "../random.ts";
 import type { PromptOptions } from "../tasks/prompt.ts";
-import { extractProgram } from "../tasks/prompt.ts";
+import { programOf } from "../tasks/prompt.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Trajectory, Turn } from "./trajectory.ts";
 import { conversationAfter } from "./trajectory.ts";
@@ -49,7 +49,7 @@ export async function rollOut(request: RolloutRequest, parts: RolloutParts, sign
     if (completion.stopReason === "no-room" && turns.length > 0) {
       return { taskId: task.id, rolloutIndex, turns, stopReason: "context-full" };
     }
-    const program = extractProgram(completion.text);
+    const program = programOf(task, completion.text);
     const grade = await parts.grader.gradePublic(task, program, signal);
     turns.push({
       turnIndex,

@@ -9,7 +9,7 @@ import { deriveSeed } from "../random.ts";
 import type { RolloutSettings } from "../rollout/rollout.ts";
 import type { StopReason, Trajectory, Turn } from "../rollout/trajectory.ts";
 import { conversationAfter } from "../rollout/trajectory.ts";
-import { extractProgram } from "../tasks/prompt.ts";
+import { programOf } from "../tasks/prompt.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import { rememberProposals } from "./remember-proposals.ts";
@@ -56,7 +56,7 @@ export async function searchBestOfN(
     }
     const views = completions.map((completion) => viewCandidate(task, completion, parts, signal));
     const chosen = completions[await SELECTION_RULES[request.rule](views)]!;
-    const program = extractProgram(chosen.text);
+    const program = programOf(task, chosen.text);
     const grade = await parts.grader.gradePublic(task, program, signal);
     turns.push({
       turnIndex: turns.length,
@@ -96,7 +96,7 @@ export async function searchWithRules(
   const completions = await proposeCandidates(request, [], shared, signal);
   return {
     trajectories: new Map(rules.map((rule, index) => [rule, searches[index]!])),
-    firstCandidates: completions.map((completion) => ({ completion, program: extractProgram(completion.text) })),
+    firstCandidates: completions.map((completion) => ({ completion, program: programOf(request.task, completion.text) })),
   };
 }
 
@@ -120,7 +120,7 @@ function proposeCandidates(
 }
 
 function viewCandidate(task: Task, completion: Completion, parts: SearchParts, signal?: AbortSignal): CandidateView {
-  const program = extractProgram(completion.text);
+  const program = programOf(task, completion.text);
   return {
     passesPublicTests: async () => (await parts.grader.gradePublic(task, program, signal)).verdict === "passed",
     score: async () => {

@@ -84,3 +84,8 @@ export function completeProgram(task: Pick<Task, "prompt" | "entryPoint">, progr
   if (/^[ \t]+\S/.test(program.replace(/^\s*\n/, ""))) return `${task.prompt.trimEnd()}\n${program}`;
   return program;
 }
+
+/** The program that a completion stands for: taken from the text, and completed where the task's prompt began it. */
+export function programOf(task: Pick<Task, "prompt" | "entryPoint">, completion: string): string | null {
+  return completeProgram(task, extractProgram(completion));
+}
