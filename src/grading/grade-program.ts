@@ -120,7 +120,10 @@ async function gradeReplays(
     }
     for (const test of open) {
       const source = request.tests[test]?.source as string;
-      const replay = await tools.judge.replay(source, run.answers, signal);
+      const replay = await tools.judge.replay(source, run.answers, {
+        cpuTimeMs: tools.limits.cpuTimeMs,
+        ...(signal ? { signal } : {}),
+      });
       const asked = calls.get(test) as string[];
       // A program that was stopped by a later test's calls can still be asked more by this one.
       if (replay.kind === "needs" && asked.every((call) => run.answers.has(call))) {

@@ -3,7 +3,7 @@
  * program ever runs.
  */
 import { SandboxError, SuiteError } from "../errors.ts";
-import { createTrustedPython } from "../sandbox/pyodide/trusted-python.ts";
+import { createTrustedPython, type TrustedCallOptions } from "../sandbox/pyodide/trusted-python.ts";
 import { JUDGE_PYTHON } from "./judge-python.mjs";
 
 /** One comparison of a test: evaluate `call` in the program's namespace, compare what came out. */
@@ -41,7 +41,7 @@ export interface Judge {
   /** Plans in the order of the tests' sources, cached by source. @throws SuiteError for a test that cannot be used. */
   plan(sources: readonly string[]): Promise<Plan[]>;
   /** Runs a test against answers by call text. Same answers, same result. @throws SuiteError */
-  replay(source: string, answers: ReadonlyMap<string, Answer>, signal?: AbortSignal): Promise<Replay>;
+  replay(source: string, answers: ReadonlyMap<string, Answer>, options?: TrustedCallOptions): Promise<Replay>;
   /** Whether the expressions of each pair are equal in Python, and their canonical texts: for checking the encoding itself. */
   compare(pairs: readonly (readonly [string, string])[]): Promise<{ equal: boolean; encoded: [string, string] }[]>;
   close(): Promise<void>;
@@ -62,8 +62,8 @@ export function createJudge(options: JudgeOptions = {}): Judge {
   const plans = new Map<string, Promise<RawPlan>>();
   let waiting: { source: string; resolve: (plan: RawPlan) => void; reject: (reason: unknown) => void }[] = [];
 
-  async function ask(request: unknown, signal?: AbortSignal): Promise<unknown> {
-    const reply = await python.call(JSON.stringify(request), signal);
+  async function ask(request: unknown, callOptions?: TrustedCallOptions): Promise<unknown> {
+    const reply = await python.call(JSON.stringify(request), callOptions);
     return reply.kind === "answered" ? JSON.parse(reply.text) : reply;
   }
 
@@ -104,10 +104,9 @@ export function createJudge(options: JudgeOptions = {}): Judge {
         throw new SuiteError(`A test cannot be used: ${plan.reason}`, { test: sources[index], reason: plan.reason });
       });
     },
-    async replay(source, answers, signal) {
-      const result = (await ask({ what: "replay", test: source, answers: Object.fromEntries(answers) }, signal)) as
-        | Replay
-        | { kind: "unsupported"; reason: string };
+    async replay(source, answers, callOptions) {
+      const request = { what: "replay", test: source, answers: Object.fromEntries(answers) };
+      const result = (await ask(request, callOptions)) as Replay | { kind: "unsupported"; reason: string };
       if (result.kind !== "unsupported") return result;
       throw new SuiteError(`A test cannot be used: it gives the program ${result.reason}`, { test: source });
     },

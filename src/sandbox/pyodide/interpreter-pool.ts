@@ -42,6 +42,8 @@ interface Waiting {
   readonly signal: AbortSignal | undefined;
   readonly resolve: (outcome: PoolOutcome) => void;
   readonly reject: (reason: unknown) => void;
+  /** To be called when nothing more will happen to the job. */
+  readonly settled: () => void;
   /** Wants no other job beside it: where only wall time can be measured, the first time-out may be the neighbours' doing. */
   alone: boolean;
   timeouts: number;
@@ -110,6 +112,7 @@ export function createInterpreterPool(options: InterpreterPoolOptions): Interpre
       slot.busy = true;
       void work(slot, first).finally(() => {
         slot.busy = false;
+        if (!queue.includes(first)) first.settled();
         pump();
       });
       if (first.alone) return;
@@ -162,17 +165,23 @@ export function createInterpreterPool(options: InterpreterPoolOptions): Interpre
       if (closed) return Promise.reject(new SandboxError("The sandbox is closed"));
       if (signal?.aborted) return Promise.reject(signal.reason);
       return new Promise((resolve, reject) => {
-        const waiting: Waiting = { job, signal, resolve, reject, alone: false, timeouts: 0, deaths: 0 };
-        signal?.addEventListener(
-          "abort",
-          () => {
-            const index = queue.indexOf(waiting);
-            if (index < 0) return;
-            queue.splice(index, 1);
-            reject(signal.reason);
-          },
-          { once: true },
-        );
+        const leave = (): void => {
+          const index = queue.indexOf(waiting);
+          if (index < 0) return;
+          queue.splice(index, 1);
+          reject(signal?.reason);
+        };
+        const waiting: Waiting = {
+          job,
+          signal,
+          resolve,
+          reject,
+          settled: () => signal?.removeEventListener("abort", leave),
+          alone: false,
+          timeouts: 0,
+          deaths: 0,
+        };
+        signal?.addEventListener("abort", leave, { once: true });
         queue.push(waiting);
         pump();
       });

@@ -11,6 +11,12 @@ export interface TrustedPythonOptions {
   readonly snapshotDirectory?: string;
 }
 
+export interface TrustedCallOptions {
+  /** CPU time, milliseconds. Default: generous, since a batch may hold hundreds of tests. */
+  readonly cpuTimeMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface TrustedPython {
   /**
    * Calls `step(text)`. `timed-out` and `out-of-memory` are ordinary answers, because the text may hold values that a
@@ -18,15 +24,14 @@ export interface TrustedPython {
    */
   call(
     text: string,
-    signal?: AbortSignal,
+    options?: TrustedCallOptions,
   ): Promise<{ kind: "answered"; text: string } | { kind: "timed-out" | "out-of-memory" }>;
   /** Starts the process now rather than with the first call. */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** CPU time and memory of one call: generous, since a batch may hold thousands of tests. */
-const CPU_TIME_MS = 10_000;
+const DEFAULT_CPU_TIME_MS = 20_000;
 const MEMORY_BYTES = 512 * 2 ** 20;
 
 export function createTrustedPython(options: TrustedPythonOptions): TrustedPython {
@@ -34,12 +39,14 @@ export function createTrustedPython(options: TrustedPythonOptions): TrustedPytho
   return {
     ready: () => pool.ready(),
     close: () => pool.close(),
-    async call(text, signal) {
-      const outcome = await pool.run({ steps: [text], cpuTimeMs: CPU_TIME_MS, memoryBytes: MEMORY_BYTES }, signal);
+    async call(text, { cpuTimeMs = DEFAULT_CPU_TIME_MS, signal } = {}) {
+      const outcome = await pool.run({ steps: [text], cpuTimeMs, memoryBytes: MEMORY_BYTES }, signal);
       if (outcome.kind === "timed-out") return { kind: "timed-out" };
       const frame = outcome.frames[0] ?? "";
       if (frame.startsWith('!["out-of-memory"]')) return { kind: "out-of-memory" };
-      if (frame.startsWith("!"))
+      // The host says so itself when the stack overflows.
+      const overflowed = frame.startsWith('["raised","RecursionError');
+      if (overflowed || frame.startsWith("!"))
         throw new SandboxError("The trusted Python process ended unexpectedly", { frame: frame.slice(0, 200) });
       return { kind: "answered", text: frame };
     },
