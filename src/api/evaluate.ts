@@ -22,7 +22,7 @@ import { readVerifierSettings } from "../verifier/verifier-files.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import { hashWeights, resolveCheckpoint } from "./models.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
-import { withGrader } from "./run-parts.ts";
+import { sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface EvaluateOptions {
   /** Nested as in the schema; what is left out has its default. */
@@ -44,7 +44,8 @@ export interface EvaluateReport {
 
 /** @throws ConfigError for what the user can mend; InfrastructureError where the run itself failed. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateReport> {
-  const { progress = silentProgress, signal } = options;
+  const { progress = silentProgress } = options;
+  const signal = sharedSignal(options.signal);
   const configuration = resolveInput(evalSchema, options.configuration ?? {});
   const { name, data, split, limit, seed, showPublicTests } = configuration.suite;
   const checkpoint = await resolveCheckpoint(configuration.checkpoint);

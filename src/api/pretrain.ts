@@ -27,7 +27,7 @@ import { pretrain as fitBaseModel, STEPS_PER_CHUNK } from "../training/pretrain.
 import type { RolloutSummary } from "../training/summaries.ts";
 import { summarizeRollouts } from "../training/summaries.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
-import { withGrader } from "./run-parts.ts";
+import { sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface PretrainOptions {
   /** Nested as in the schema; what is left out has its default. */
@@ -60,7 +60,8 @@ interface FitSummary {
 
 /** @throws ConfigError for what the user can mend; InfrastructureError where the run itself failed. */
 export async function pretrain(options: PretrainOptions): Promise<PretrainReport> {
-  const { progress = silentProgress, signal } = options;
+  const { progress = silentProgress } = options;
+  const signal = sharedSignal(options.signal);
   const configuration = resolveInput(pretrainSchema, options.configuration ?? {});
   const decisive = comparableConfiguration(configuration);
   const run = await openRunDirectory({ directory: configuration.out, configuration: decisive, versions });

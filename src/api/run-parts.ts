@@ -1,4 +1,5 @@
 /** What every command that grades programs of a suite needs, opened and closed in one place. */
+import { setMaxListeners } from "node:events";
 import { createGrader } from "../grading/grader.ts";
 import type { Grader } from "../grading/grade.ts";
 import { createPyodideSandbox } from "../sandbox/pyodide/pyodide-sandbox.ts";
@@ -16,4 +17,10 @@ export async function withGrader<T>(work: (grader: Grader) => Promise<T>): Promi
   } finally {
     await sandbox.close();
   }
+}
+
+/** Lets hundreds of conversations listen to one signal without Node's warning of a leak. */
+export function sharedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal !== undefined) setMaxListeners(0, signal);
+  return signal;
 }

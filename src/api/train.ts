@@ -23,7 +23,7 @@ import type { Iteration, Method } from "../training/expert-iteration.ts";
 import { iterateExpert } from "../training/expert-iteration.ts";
 import type { Checkpoint, Trainer } from "../training/trainer.ts";
 import { hashWeights, resolveCheckpoint } from "./models.ts";
-import { withGrader } from "./run-parts.ts";
+import { sharedSignal, withGrader } from "./run-parts.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
 
 export interface TrainOptions {
@@ -54,7 +54,8 @@ const METHODS: readonly Method[] = ["rft", "mucode"];
  * @throws ConfigError for what the user can mend; InfrastructureError where the run itself failed.
  */
 export async function train(options: TrainOptions): Promise<TrainReport> {
-  const { progress = silentProgress, signal } = options;
+  const { progress = silentProgress } = options;
+  const signal = sharedSignal(options.signal);
   const configuration = resolveInput(trainSchema, options.configuration ?? {});
   const base = await resolveCheckpoint(configuration.baseModel);
   const { suite: suiteOptions } = configuration;

@@ -16,6 +16,7 @@ import type { SelectionRule } from "../search/selection-rules.ts";
 import { VERIFIER_RULES } from "../search/selection-rules.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { Task } from "../tasks/task.ts";
+import { rememberScores } from "../verifier/remember-scores.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 
 /** A candidate of the first turn: what the verifier is examined on. */
@@ -126,11 +127,17 @@ async function evaluateTask(
   signal?: AbortSignal,
 ): Promise<TaskEvaluation> {
   const { settings, seed } = request;
-  const { grader, verifier } = parts;
+  const { grader } = parts;
+  const verifier = parts.verifier && rememberScores(parts.verifier);
   const rules = verifier ? request.rules : request.rules.filter((rule) => !VERIFIER_RULES.includes(rule));
   const [greedy, { trajectories, firstCandidates }] = await Promise.all([
     rollOut({ task, rolloutIndex: 0, settings: { ...settings, temperature: 0 }, seed }, parts, signal),
-    searchWithRules({ task, settings, seed }, rules, { ...parts, outcomes: grader }, signal),
+    searchWithRules(
+      { task, settings, seed },
+      rules,
+      { ...parts, ...(verifier && { verifier }), outcomes: grader },
+      signal,
+    ),
   ]);
   const graded = await Promise.all(
     rules.map(async (rule) => [rule, await gradeOutcomes(task, trajectories.get(rule)!, grader, signal)] as const),
