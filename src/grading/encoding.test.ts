@@ -81,7 +81,8 @@ describe("the canonical encoding", () => {
       "'x' * 10**7",
     ];
     const results = await judge.compare(never.map((source) => [source, "0"] as const));
-    for (const [i, { encoded }] of results.entries()) expect(encoded[0], never[i]).toMatch(/^\?[01]/);
+    const matching = never.filter((_, i) => !/^\?[01]/.test(results[i]?.encoded[0] ?? ""));
+    expect(matching).toEqual([]);
   });
 
   test("reads subclasses of builtin types by the value underneath", async () => {

@@ -207,8 +207,8 @@ function isStop(result: TestResult | undefined): boolean {
   return stops.includes(result?.verdict) || result?.exception === EXITED;
 }
 
-function withoutStatement({ statement: _, ...result }: TestResult): TestResult {
-  return result;
+function withoutStatement({ statement, ...result }: TestResult): TestResult {
+  return statement === undefined ? result : { ...result };
 }
 
 function fillAll(results: Results, result: TestResult): void {

@@ -303,22 +303,21 @@ describe.skipIf(!existsSync(benchmarks))(
       const lines = gunzipSync(readFileSync(join(benchmarks, "humaneval/HumanEval.jsonl.gz")))
         .toString()
         .split("\n");
+      const patient = await createGrader({ sandbox, limits: { cpuTimeMs: 5000, memoryBytes: 128 * 2 ** 20 } });
       for (const i of [0, 4, 32, 38]) {
         const row = JSON.parse(lines[i] as string) as Record<
           "prompt" | "canonical_solution" | "test" | "entry_point",
           string
         >;
         const tests = asserts(`${row.test}\ncheck(${row.entry_point})\n`);
-        const limits = { cpuTimeMs: 5000, memoryBytes: 128 * 2 ** 20 };
-        const patient = await createGrader({ sandbox, limits });
         expect(await patient.grade({ program: row.prompt + row.canonical_solution, tests })).toMatchObject({
           verdict: "passed",
         });
         expect(await patient.grade({ program: `${row.prompt}    return None\n`, tests })).not.toMatchObject({
           verdict: "passed",
         });
-        await patient.close();
       }
+      await patient.close();
     }, 60_000);
   },
 );

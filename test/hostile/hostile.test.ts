@@ -38,9 +38,9 @@ describe("hostile programs neither pass nor change the verdicts of others", () =
       grader.grade({ program: untouched(), tests }),
       grader.grade({ program: wrong(), tests }),
     ]);
-    if (verdict) expect(hostile.verdict, JSON.stringify(hostile)).toBe(verdict);
-    else expect(hostile.verdict).not.toBe("passed");
-    expect(canary, JSON.stringify(canary)).toMatchObject({ verdict: "passed" });
+    const allowed = verdict ? [verdict] : ["failed", "error", "timed-out", "out-of-memory"];
+    expect(allowed).toContain(hostile.verdict);
+    expect(canary).toMatchObject({ verdict: "passed" });
     expect(badCanary.tests.map((result) => result.verdict)).toEqual(["passed", "failed", "failed"]);
   });
 });

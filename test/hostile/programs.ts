@@ -185,7 +185,7 @@ export const hostilePrograms: readonly HostileProgram[] = [
   {
     name: "reads files and the environment",
     program:
-      "import os\nseen = []\nfor path in ('/etc/passwd', '/proc/self/environ', '/proc/1/cmdline', '../../package.json', '/root/.ssh/id_rsa'):\n    try:\n        seen.append(open(path).read())\n    except OSError:\n        pass\nassert not seen and 'PATH' in os.environ and os.environ['PATH'] == '/' and set(os.listdir('/')) == {'tmp', 'home', 'dev', 'proc', 'lib'}\ndef solve(x):\n    return 2 * x\n",
+      "import os\nseen = []\nfor path in ('/etc/passwd', '/proc/self/environ', '/proc/1/cmdline', '../../package.json', '/home/.ssh/id_rsa'):\n    try:\n        seen.append(open(path).read())\n    except OSError:\n        pass\nassert not seen and 'PATH' in os.environ and os.environ['PATH'] == '/' and set(os.listdir('/')) == {'tmp', 'home', 'dev', 'proc', 'lib'}\ndef solve(x):\n    return 2 * x\n",
     verdict: "passed",
   },
   {

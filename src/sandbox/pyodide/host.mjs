@@ -25,6 +25,8 @@ const MAX_KEPT_GROWTH = 64 * 2 ** 20;
 const PY_EVAL_FILE_INPUT = 257;
 
 process.on("disconnect", () => exit(0));
+// An interrupt from the terminal reaches the whole group; what it means is for the parent to say.
+process.on("SIGINT", () => {});
 new Worker(new URL("./watchdog.mjs", import.meta.url), {
   workerData: { parentPid: config.parentPid },
   stdin: false,

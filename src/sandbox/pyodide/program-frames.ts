@@ -46,10 +46,10 @@ function parseFrame(text: string): string[] {
   throw new SandboxError("The Python process gave a malformed frame", { frame: text.slice(0, 200) });
 }
 
-/** Free of control characters (line breaks and nothing else kept), no longer than `room`. */
+/** Control characters but the line feed, and characters that reorder or hide text. */
+const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Free of control characters (line feeds stay), no longer than `room`. */
 function printable(text: string | undefined, room: number): string {
-  // oxlint-disable-next-line no-control-regex
-  return (text ?? "")
-    .slice(0, room)
-    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, " ");
+  return (text ?? "").slice(0, room).replace(UNPRINTABLE, " ");
 }
