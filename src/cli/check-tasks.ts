@@ -1,6 +1,7 @@
 /** Runs the gold programs of a task set through the grader: data and grader are in order when every one passes. */
 import { mapConcurrently } from "../concurrency.ts";
 import type { Grader, Verdict } from "../grading/grade.ts";
+import { gradingSettings } from "../grading/task-grader.ts";
 import type { Task, TaskSet } from "../tasks/task.ts";
 
 export interface CheckTasksOptions {
@@ -49,9 +50,7 @@ async function checkTask(
     return { taskId: task.id, verdict: "no-program", reason: "the task has no gold program" };
   }
   const tests = [...task.publicTests, ...taskSet.privateTests.of(task.id)];
-  const { setupCode } = task;
-  const request = { program: task.goldProgram, tests, ...(setupCode !== undefined && { setupCode }) };
-  const grade = await grader.grade(request, signal);
+  const grade = await grader.grade({ ...gradingSettings(task), program: task.goldProgram, tests }, signal);
   if (grade.verdict === "passed") return undefined;
   const index = grade.tests.findIndex((result) => result.verdict !== "passed");
   const result = grade.tests[index];

@@ -5,11 +5,16 @@ import { listKeys, showValue, type ConfigurationKey, type ConfigurationSchema } 
 import { flattenValues, resolveConfiguration, type ConfigurationSource } from "../config/resolve.ts";
 
 /** Short flags for keys that everybody uses; every other flag is spelt after its key. */
-const aliases: Readonly<Record<string, string>> = { "suite.name": "--suite", "suite.data": "--data" };
+const aliases: Readonly<Record<string, string>> = {
+  "suite.name": "--suite",
+  "suite.data": "--data",
+  "suite.limit": "--limit",
+  "suite.split": "--split",
+};
 
 /** Not a key of its own: it lowers all of these. */
 const limitFlag = "--limit";
-const limitedKeys = ["suite.trainTasks", "suite.testTasks", "suite.validationTasks"];
+const limitedKeys = ["suite.trainTasks", "suite.testTasks"];
 
 /**
  * Adds a flag per key, under a heading per group. The rule: `rollout.maxTokens` is `--rollout.max-tokens VALUE`; a flag

@@ -189,7 +189,7 @@ test("flags become the configuration, by their types", async () => {
   expect(code).toBe(0);
   expect(configurations).toMatchObject([
     {
-      suite: { name: "mbpp", data: "d", showPublicTests: true, trainTasks: 300, testTasks: 300, validationTasks: 200 },
+      suite: { name: "mbpp", data: "d", showPublicTests: true, trainTasks: 300, testTasks: 300 },
       seed: 7,
       baseModel: "b",
       iterations: 1,

@@ -16,7 +16,6 @@ export const suiteSchema = z.strictObject({
   data: z.string().min(1).optional().describe("File or directory with the suite's data, for suites that read one"),
   trainTasks: positiveInteger.default(800).describe("Tasks to train on"),
   testTasks: positiveInteger.default(800).describe("Held-out tasks to evaluate on"),
-  validationTasks: positiveInteger.default(200).describe("Held-out tasks to watch during training"),
   seed: seed.default(0).describe("Which draw of tasks, for generated suites"),
   showPublicTests: z.boolean().default(false).describe("Put the public tests into the generator's prompt"),
 });

@@ -31,6 +31,8 @@ export interface GradeRequest {
   /** `null` when no program could be extracted. */
   readonly program: string | null;
   readonly setupCode?: string;
+  /** CPU time for the program with all its tests, milliseconds; default: the grader's limit. */
+  readonly cpuTimeMs?: number;
   /** At least one. */
   readonly tests: readonly Test[];
 }

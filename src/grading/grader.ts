@@ -20,7 +20,7 @@ export interface GraderOptions extends JudgeOptions {
 
 /** A grader that has just shown that it tells a right program from a wrong one. @throws SandboxError when it cannot. */
 export async function createGrader(options: GraderOptions): Promise<Grader> {
-  const { sandbox, limits = DEFAULT_LIMITS, cacheSize = 20_000, ...judgeOptions } = options;
+  const { sandbox, limits: usualLimits = DEFAULT_LIMITS, cacheSize = 20_000, ...judgeOptions } = options;
   const judge = createJudge(judgeOptions);
   const runs = createSharedRuns<Grade>(cacheSize);
 
@@ -29,6 +29,7 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       if (request.tests.length === 0) throw new RangeError("A program cannot be graded by an empty list of tests");
       signal?.throwIfAborted();
       const { program } = request;
+      const limits = { ...usualLimits, cpuTimeMs: request.cpuTimeMs ?? usualLimits.cpuTimeMs };
       if (program === null) return gradeOf(request.tests.map(() => ({ verdict: "no-program" })));
       const key = await digest([program, request.setupCode ?? null, request.tests, limits, sandbox.version]);
       return runs.run(

@@ -1,12 +1,17 @@
 /** The two views of grading a task: public tests with feedback for solvers, the outcome over all tests for judges of solvers. */
 import type { PrivateTests, Task, Test } from "../tasks/task.ts";
 import { buildFeedback } from "./feedback.ts";
-import type { Grade, Grader, OutcomeGrader } from "./grade.ts";
+import type { Grade, Grader, GradeRequest, OutcomeGrader } from "./grade.ts";
 
 export interface TaskGraderOptions {
   readonly grader: Grader;
   /** Without it there are no outcomes: `outcome` rejects with a TypeError. */
   readonly privateTests?: PrivateTests;
+}
+
+/** What a task says of how its programs are run, as part of a request. */
+export function gradingSettings({ setupCode, cpuTimeMs }: Task): Pick<GradeRequest, "setupCode" | "cpuTimeMs"> {
+  return { ...(setupCode !== undefined && { setupCode }), ...(cpuTimeMs !== undefined && { cpuTimeMs }) };
 }
 
 /**
@@ -17,8 +22,7 @@ export interface TaskGraderOptions {
 export function createTaskGrader({ grader, privateTests }: TaskGraderOptions): OutcomeGrader {
   function gradeAll(task: Task, program: string | null, signal?: AbortSignal): Promise<Grade> {
     const tests: readonly Test[] = [...task.publicTests, ...(privateTests?.of(task.id) ?? [])];
-    const setup = task.setupCode === undefined ? {} : { setupCode: task.setupCode };
-    return grader.grade({ program, tests, ...setup }, signal);
+    return grader.grade({ ...gradingSettings(task), program, tests }, signal);
   }
   return {
     async gradePublic(task, program, signal) {

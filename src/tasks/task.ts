@@ -23,6 +23,8 @@ export interface Task {
   readonly publicTests: readonly Test[];
   /** Python run after the program and before the tests (MBPP's `test_setup_code`). */
   readonly setupCode?: string;
+  /** CPU time that a right program may need for all tests, milliseconds, where it is more than the usual limit. */
+  readonly cpuTimeMs?: number;
   /** A program known to pass every test. Never shown to a generator or a verifier. */
   readonly goldProgram?: string;
 }
