@@ -6,7 +6,7 @@ const report = await train({
   configuration: {
     out: process.argv[2] ?? "runs/example",
     iterations: 1,
-    suite: { trainTasks: 24, testTasks: 12 },
+    suite: { trainTasks: 16, testTasks: 8 },
     rollout: { rolloutsPerTask: 2 },
     evaluation: { candidates: 3 },
   },

@@ -1,5 +1,6 @@
 /** Runs the built command line as a user would. */
 import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const repository = fileURLToPath(new URL("..", import.meta.url));
@@ -12,8 +13,8 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  /** Ends the process with this signal after so many milliseconds, or as soon as stderr holds `when`. */
-  readonly interrupt?: { readonly signal: NodeJS.Signals } & ({ readonly afterMs: number } | { readonly when: RegExp });
+  /** Ends the process with this signal as soon as the file is there and not empty. */
+  readonly interrupt?: { readonly signal: NodeJS.Signals; readonly whenWritten: string };
   readonly cwd?: string;
 }
 
@@ -31,16 +32,16 @@ export function runCommand(
     let stdout = "";
     let stderr = "";
     const { interrupt } = options;
-    let timer: NodeJS.Timeout | undefined;
-    if (interrupt && "afterMs" in interrupt) timer = setTimeout(() => child.kill(interrupt.signal), interrupt.afterMs);
+    const timer =
+      interrupt &&
+      setInterval(() => {
+        if ((statSync(interrupt.whenWritten, { throwIfNoEntry: false })?.size ?? 0) > 0) child.kill(interrupt.signal);
+      }, 10);
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk));
-    child.stderr.on("data", (chunk: Buffer) => {
-      stderr += chunk;
-      if (interrupt && "when" in interrupt && interrupt.when.test(stderr)) child.kill(interrupt.signal);
-    });
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk));
     child.on("error", reject);
     child.on("close", (exitCode) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       resolve({ exitCode, stdout, stderr });
     });
   });

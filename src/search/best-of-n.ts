@@ -96,7 +96,10 @@ export async function searchWithRules(
   const completions = await proposeCandidates(request, [], shared, signal);
   return {
     trajectories: new Map(rules.map((rule, index) => [rule, searches[index]!])),
-    firstCandidates: completions.map((completion) => ({ completion, program: programOf(request.task, completion.text) })),
+    firstCandidates: completions.map((completion) => ({
+      completion,
+      program: programOf(request.task, completion.text),
+    })),
   };
 }
 
