@@ -8,7 +8,7 @@ export async function mapConcurrently<T, R>(
   options: { readonly limit: number; readonly signal?: AbortSignal },
   work: (item: T, index: number) => Promise<R>,
 ): Promise<R[]> {
-  const results = new Array<R>(items.length);
+  const results: R[] = [];
   let next = 0;
   let failed = false;
   const worker = async (): Promise<void> => {

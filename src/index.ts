@@ -1,5 +1,29 @@
-/** The library: the commands as functions, and the contracts to bring parts of one's own. */
+/** The library: the commands as functions, and the parts they are made of. */
 export { evaluate, type EvaluateOptions, type EvaluateReport } from "./api/evaluate.ts";
 export { pretrain, type PretrainOptions, type PretrainReport } from "./api/pretrain.ts";
 export { train, type TrainOptions, type TrainReport } from "./api/train.ts";
+
+export type { LoadOptions, PrivateTests, Suite, Task, TaskSet, Test } from "./tasks/task.ts";
+export { openSuite } from "./tasks/suites.ts";
+export { extractProgram, programOf, renderPrompt, type Conversation, type Message } from "./tasks/prompt.ts";
+
+export type { Sandbox, SandboxLimits } from "./sandbox/sandbox.ts";
+export { createPyodideSandbox } from "./sandbox/pyodide/pyodide-sandbox.ts";
+export type { Grade, Grader, OutcomeGrader, PublicGrader, Verdict } from "./grading/grade.ts";
+export { createGrader } from "./grading/grader.ts";
+export { createTaskGrader } from "./grading/task-grader.ts";
+
+export type { TrainableModel } from "./engine/engine.ts";
+export { loadEmbeddedModel } from "./engine/embedded/embedded-model.ts";
+export type { Generator } from "./generator/generator.ts";
+export { createEngineGenerator } from "./generator/engine-generator.ts";
+export type { Verifier } from "./verifier/verifier.ts";
+export { createEngineVerifier } from "./verifier/engine-verifier.ts";
+
+export { rollOut } from "./rollout/rollout.ts";
+export type { Trajectory, Turn } from "./rollout/trajectory.ts";
+export { searchBestOfN } from "./search/best-of-n.ts";
+export type { SelectionRule } from "./search/selection-rules.ts";
+export { iterateExpert } from "./training/expert-iteration.ts";
+export type { ProgressReporter } from "./progress.ts";
 export * from "./errors.ts";
