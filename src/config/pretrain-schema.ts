@@ -20,7 +20,7 @@ export const pretrainSchema = z.strictObject({
   out: z.string().min(1).default("runs/pretrain").describe("Directory of the run; an existing run is resumed"),
   seed: z.int().min(0).max(0xffffffff).default(1).describe("Seed of weights, documents and shuffling"),
   threads: positiveInteger.default(2).describe("Threads to compute with"),
-  steps: positiveInteger.default(2816).describe("Optimizer steps"),
+  steps: positiveInteger.default(4096).describe("Optimizer steps"),
   batchSize: positiveInteger.default(48).describe("Documents per step"),
   learningRate: z.number().gt(0).max(1).default(3e-3).describe("Peak learning rate"),
   warmupSteps: positiveInteger.default(150).describe("Steps spent warming up"),
