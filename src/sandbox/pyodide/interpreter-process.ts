@@ -63,11 +63,16 @@ export function spawnHost(readable: readonly string[], stdout: "ignore" | "pipe"
     ? "--permission"
     : "--experimental-permission";
   const allowed = [join(folder, "*"), join(dirname(hostPath), "*"), ...readable];
+  // Recursion through C (a memoized function) nests WebAssembly frames, whose size depends on how far V8 has optimized
+  // them: with the usual megabyte the same program overflows in one run and not in the next. A main thread has 8 MB
+  // elsewhere, but 1 MB on Windows.
+  const stackSize = process.platform === "win32" ? [] : ["--stack-size=5000"];
   return spawn(
     process.execPath,
     [
       "--no-warnings",
       "--disallow-code-generation-from-strings",
+      ...stackSize,
       permission,
       "--allow-worker",
       ...allowed.map((path) => `--allow-fs-read=${path}`),

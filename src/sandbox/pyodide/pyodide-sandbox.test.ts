@@ -133,7 +133,7 @@ def files():
 `;
     const calls = [
       "asyncio.run(many())",
-      "depth(300)",
+      "depth(900)",
       "deep(15000)",
       "files()",
       "statistics.mean([1, 2])",
@@ -142,7 +142,7 @@ def files():
     const result = await sandbox.run(job(program, calls));
     expect(
       result.kind === "finished" && result.calls.map((call) => (call.kind === "value" ? call.shown : call.exception)),
-    ).toEqual(["[0, 1, 2]", "300", "15000", "'hello'", "1.5", "'bb'"]);
+    ).toEqual(["[0, 1, 2]", "900", "15000", "'hello'", "1.5", "'bb'"]);
   });
 
   test("does not block the event loop while a program computes", async () => {
