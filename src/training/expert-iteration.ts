@@ -175,6 +175,9 @@ async function trainVerifier(
       settings.verifierLoss === "bradley-terry"
         ? { loss: "bradley-terry", pairs: verifierPairs(request) }
         : { loss: "bce", labels: verifierLabels(request) };
+    if ((data.loss === "bradley-terry" ? data.pairs : data.labels).length === 0) {
+      progress.log(`${place}: no task has both a right and a wrong program, so the verifier stays the base model`);
+    }
     const fit = trainingProgress(progress, `verifier of ${place}`);
     const seed = deriveSeed(settings.seed, place, "verifier");
     const summary = await trainer.trainVerifier(data, { from: base, to, seed, ...(signal && { signal }), ...fit });
@@ -220,6 +223,11 @@ async function trainGenerator(
 ): Promise<GeneratorFitSummary> {
   return store.stage(`${place}/generator`, async (context) => {
     const examples = await makeExamples();
+    if (examples.length === 0) {
+      progress.log(
+        `${place}: no program was right, so there is nothing to imitate and the generator stays the base model`,
+      );
+    }
     const started = performance.now();
     const fit = trainingProgress(progress, `generator of ${place}`);
     const seed = deriveSeed(settings.seed, place, "generator");

@@ -36,9 +36,7 @@ class Message {
   }
 
   bytes(field: number, value: Uint8Array): this {
-    return this.#varint(field * 8 + 2)
-      .#varint(value.length)
-      .#raw(value);
+    return this.#varint(field * 8 + 2).#varint(value.length).#raw(value);
   }
 
   text(field: number, value: string): this {
