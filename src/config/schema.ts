@@ -14,7 +14,7 @@ const learningRate = z.number().gt(0).max(1);
 export const suiteSchema = z.strictObject({
   name: z.string().min(1).default("mubpp").describe("Suite of tasks; `mucode tasks` lists them"),
   data: z.string().min(1).optional().describe("File or directory with the suite's data, for suites that read one"),
-  trainTasks: positiveInteger.default(400).describe("Tasks to train on"),
+  trainTasks: positiveInteger.default(320).describe("Tasks to train on"),
   testTasks: positiveInteger.default(300).describe("Held-out tasks to evaluate on"),
   seed: seed.default(0).describe("Which draw of tasks, for generated suites"),
   showPublicTests: z.boolean().default(false).describe("Put the public tests into the generator's prompt"),
