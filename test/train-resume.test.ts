@@ -57,7 +57,9 @@ describe("a training run", () => {
       const killed = await runCommand(args, { interrupt: { signal: "SIGKILL", whenWritten: join(run, moment) } });
       expect(killed.exitCode, `${moment}: ${killed.stderr}`).toBeNull();
     }
-    expect((await runCommand(args)).exitCode).toBe(0);
+    const last = await runCommand([...args, "--json"]);
+    expect(last.exitCode).toBe(0);
+    expect(JSON.parse(last.stdout)).toMatchObject({ run, tasks: { test: { suite: "mubpp", count: 6 } } });
     expect(await readReport(run)).toEqual(undisturbed);
   });
 
