@@ -13,9 +13,8 @@ import { createTaskGrader } from "../grading/task-grader.ts";
 import type { ProgressReporter } from "../progress.ts";
 import { silentProgress } from "../progress.ts";
 import { deriveSeed } from "../random.ts";
-import { collect, countSolved, gradeOutcomes } from "../rollout/collect.ts";
+import { collectRollouts } from "../rollout/collect-rollouts.ts";
 import type { GradedTrajectory } from "../rollout/graded-trajectory.ts";
-import { rollOut } from "../rollout/rollout.ts";
 import { writeJsonAtomic } from "../store/atomic-write.ts";
 import type { RunDirectory } from "../store/run-directory.ts";
 import { openRunDirectory } from "../store/run-directory.ts";
@@ -190,20 +189,9 @@ async function validate(
       const stage = progress.stage("validation", { total: taskSet.tasks.length, unit: "tasks" });
       const generator = createEngineGenerator(await loadEmbeddedModel({ directory, threads: configuration.threads }));
       try {
-        const { records, failures } = await collect({
-          items: taskSet.tasks,
-          itemKey: ({ id }) => id,
-          recordKey: ({ taskId }) => taskId,
-          work: async (task) => {
-            const request = { task, rolloutIndex: 0, settings, seed: configuration.seed };
-            const trajectory = await rollOut(request, { generator, grader: taskGrader }, signal);
-            return gradeOutcomes(task, trajectory, taskGrader, signal);
-          },
-          log,
-          concurrency: 256,
-          ...(signal && { signal }),
-          onRecord: countSolved(stage),
-        });
+        const request = { tasks: taskSet.tasks, rolloutsPerTask: 1, settings, seed: configuration.seed };
+        const parts = { generator, grader: taskGrader, log, stage, ...(signal && { signal }) };
+        const { records, failures } = await collectRollouts(request, parts);
         stage.finish();
         return summarizeRollouts(records, failures);
       } finally {

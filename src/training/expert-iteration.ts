@@ -5,10 +5,9 @@
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
 import { deriveSeed } from "../random.ts";
-import { collect, countSolved, gradeOutcomes } from "../rollout/collect.ts";
+import { collectRollouts, inOrder } from "../rollout/collect-rollouts.ts";
 import type { GradedTrajectory } from "../rollout/graded-trajectory.ts";
 import type { RolloutSettings } from "../rollout/rollout.ts";
-import { rollOut } from "../rollout/rollout.ts";
 import { Clocks } from "../rollout/timed.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { Task } from "../tasks/task.ts";
@@ -117,33 +116,22 @@ async function rollOutTasks(
   { trainer, grader, store, progress, signal }: IterationParts,
 ): Promise<{ trajectories: readonly GradedTrajectory[]; summary: RolloutSummary }> {
   const name = `${origin}/trajectories`;
-  const items = tasks.flatMap((task) =>
-    Array.from({ length: settings.rolloutsPerTask }, (_, rolloutIndex) => ({ task, rolloutIndex })),
-  );
-  const keyOf = (taskId: string, rolloutIndex: number): string => `${taskId} ${rolloutIndex}`;
+  const request = {
+    tasks,
+    rolloutsPerTask: settings.rolloutsPerTask,
+    settings: settings.rollout,
+    seed: deriveSeed(settings.seed, origin),
+  };
   const log = await store.openRecords<GradedTrajectory>(name);
   try {
     const summary = await store.stage(name, async (context) => {
       const clocks = new Clocks();
-      const stage = progress.stage(`rollouts of ${origin}`, { total: items.length, unit: "rollouts" });
+      const total = tasks.length * settings.rolloutsPerTask;
+      const stage = progress.stage(`rollouts of ${origin}`, { total, unit: "rollouts" });
       const generator = clocks.generator(await trainer.openGenerator(checkpoint));
-      const timedGrader = clocks.grader(grader);
       try {
-        const { records, failures } = await collect({
-          items,
-          itemKey: ({ task, rolloutIndex }) => keyOf(task.id, rolloutIndex),
-          recordKey: ({ taskId, rolloutIndex }) => keyOf(taskId, rolloutIndex),
-          work: async ({ task, rolloutIndex }) => {
-            const seed = deriveSeed(settings.seed, origin);
-            const request = { task, rolloutIndex, settings: settings.rollout, seed };
-            const trajectory = await rollOut(request, { generator, grader: timedGrader }, signal);
-            return gradeOutcomes(task, trajectory, timedGrader, signal);
-          },
-          log,
-          concurrency: 256,
-          ...(signal && { signal }),
-          onRecord: countSolved(stage),
-        });
+        const parts = { generator, grader: clocks.grader(grader), log, stage, ...(signal && { signal }) };
+        const { records, failures } = await collectRollouts(request, parts);
         stage.finish();
         return summarizeRollouts(records, failures);
       } finally {
@@ -151,11 +139,7 @@ async function rollOutTasks(
         await generator.close();
       }
     });
-    const byKey = new Map(log.records.map((record) => [keyOf(record.taskId, record.rolloutIndex), record]));
-    const trajectories = items
-      .map(({ task, rolloutIndex }) => byKey.get(keyOf(task.id, rolloutIndex)))
-      .filter((record) => record !== undefined);
-    return { trajectories, summary };
+    return { trajectories: inOrder(request, log.records), summary };
   } finally {
     await log.close();
   }

@@ -1,0 +1,48 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { runCommand } from "./command.ts";
+
+const settings = [
+  "--steps=80",
+  "--batch-size=4",
+  "--tokenizer-documents=300",
+  "--validation-tasks=4",
+  "--model.vocabulary-size=420",
+  "--model.hidden-size=32",
+  "--model.layers=1",
+  "--model.heads=2",
+  "--model.key-value-heads=1",
+  "--model.intermediate-size=48",
+];
+
+it(
+  "pretraining killed with -9 goes on from its last chunk and makes the same model",
+  { timeout: 120_000 },
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), "mucode-pretrain-"));
+    try {
+      const weights: Buffer[] = [];
+      for (const name of ["undisturbed", "killed"]) {
+        const run = join(directory, name);
+        const args = ["pretrain", ...settings, "--out", run];
+        if (name === "killed") {
+          const interrupt = { signal: "SIGKILL", whenWritten: join(run, "chunks.jsonl") } as const;
+          expect((await runCommand(args, { interrupt })).exitCode).toBeNull();
+        }
+        const { exitCode, stdout, stderr } = await runCommand(args);
+        expect(exitCode, stderr).toBe(0);
+        expect(stdout).toContain("4 validation tasks, greedy");
+        weights.push(await readFile(join(run, "model", "model.safetensors")));
+        expect(JSON.parse(await readFile(join(run, "model", "provenance.json"), "utf8"))).toMatchObject({
+          configuration: { seed: 1, steps: 80 },
+          validation: { suite: "mubpp", split: "validation", count: 4 },
+        });
+      }
+      expect(weights[0]?.equals(weights[1] as Buffer)).toBe(true);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+);
