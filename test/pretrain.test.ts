@@ -23,24 +23,23 @@ it(
   async () => {
     const directory = await mkdtemp(join(tmpdir(), "mucode-pretrain-"));
     try {
-      const weights: Buffer[] = [];
-      for (const name of ["undisturbed", "killed"]) {
-        const run = join(directory, name);
-        const args = ["pretrain", ...settings, "--out", run];
-        if (name === "killed") {
-          const interrupt = { signal: "SIGKILL", whenWritten: join(run, "chunks.jsonl") } as const;
-          expect((await runCommand(args, { interrupt })).exitCode).toBeNull();
-        }
-        const { exitCode, stdout, stderr } = await runCommand(args);
+      const undisturbed = join(directory, "undisturbed");
+      const killed = join(directory, "killed");
+      const interrupt = { signal: "SIGKILL", whenWritten: join(killed, "chunks.jsonl") } as const;
+      expect((await runCommand(["pretrain", ...settings, "--out", killed], { interrupt })).exitCode).toBeNull();
+      for (const run of [undisturbed, killed]) {
+        const { exitCode, stdout, stderr } = await runCommand(["pretrain", ...settings, "--out", run]);
         expect(exitCode, stderr).toBe(0);
         expect(stdout).toContain("4 validation tasks, greedy");
-        weights.push(await readFile(join(run, "model", "model.safetensors")));
         expect(JSON.parse(await readFile(join(run, "model", "provenance.json"), "utf8"))).toMatchObject({
           configuration: { seed: 1, steps: 80 },
           validation: { suite: "mubpp", split: "validation", count: 4 },
         });
       }
-      expect(weights[0]?.equals(weights[1] as Buffer)).toBe(true);
+      const [expected, weights] = await Promise.all(
+        [undisturbed, killed].map((run) => readFile(join(run, "model", "model.safetensors"))),
+      );
+      expect(expected?.equals(weights as Buffer)).toBe(true);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
