@@ -29,7 +29,7 @@ it(
       expect((await runCommand(["pretrain", ...settings, "--out", killed], { interrupt })).exitCode).toBeNull();
       for (const run of [undisturbed, killed]) {
         const { exitCode, stdout, stderr } = await runCommand(["pretrain", ...settings, "--out", run]);
-        expect(exitCode, stderr).toBe(0);
+        expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
         expect(stdout).toContain("4 validation tasks, greedy");
         expect(JSON.parse(await readFile(join(run, "model", "provenance.json"), "utf8"))).toMatchObject({
           configuration: { seed: 1, steps: 80 },
