@@ -22,7 +22,7 @@ import { readVerifierSettings } from "../verifier/verifier-files.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import { hashWeights, resolveCheckpoint } from "./models.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
-import { sharedSignal, withGrader } from "./run-parts.ts";
+import { announceRun, sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface EvaluateOptions {
   /** Nested as in the schema; what is left out has its default. */
@@ -64,7 +64,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateReport
     versions,
   });
   try {
-    progress.log(`${run.resumed ? "resuming" : "writing to"} ${run.directory}`);
+    announceRun(run, progress);
     const verifier = verifierCheckpoint && (await openVerifier(verifierCheckpoint.directory, configuration.threads));
     try {
       const evaluation = await withGrader((grader) =>

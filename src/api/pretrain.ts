@@ -26,7 +26,7 @@ import { pretrain as fitBaseModel, STEPS_PER_CHUNK } from "../training/pretrain.
 import type { RolloutSummary } from "../training/summaries.ts";
 import { summarizeRollouts } from "../training/summaries.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
-import { sharedSignal, withGrader } from "./run-parts.ts";
+import { announceRun, sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface PretrainOptions {
   /** Nested as in the schema; what is left out has its default. */
@@ -65,7 +65,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainReport
   const decisive = comparableConfiguration(configuration);
   const run = await openRunDirectory({ directory: configuration.out, configuration: decisive, versions });
   try {
-    progress.log(`${run.resumed ? "resuming" : "writing to"} ${run.directory}`);
+    announceRun(run, progress);
     const directory = run.path("model");
     const fit = await run.stage("fit", async () => fitModel(configuration, run, progress, signal));
     const { summary, validation } = await validate(configuration, directory, run, progress, signal);

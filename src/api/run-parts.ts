@@ -2,7 +2,9 @@
 import { setMaxListeners } from "node:events";
 import { createGrader } from "../grading/grader.ts";
 import type { Grader } from "../grading/grade.ts";
+import type { ProgressReporter } from "../progress.ts";
 import { createPyodideSandbox } from "../sandbox/pyodide/pyodide-sandbox.ts";
+import type { RunDirectory } from "../store/run-directory.ts";
 
 /** Opens the sandbox and a grader on it, gives them to `work`, and closes them whatever happens. */
 export async function withGrader<T>(work: (grader: Grader) => Promise<T>): Promise<T> {
@@ -16,6 +18,14 @@ export async function withGrader<T>(work: (grader: Grader) => Promise<T>): Promi
     }
   } finally {
     await sandbox.close();
+  }
+}
+
+/** Says where the run is written, whether it is resumed, and what it was started with that is another version now. */
+export function announceRun(run: RunDirectory, progress: ProgressReporter): void {
+  progress.log(`${run.resumed ? "resuming" : "writing to"} ${run.directory}`);
+  for (const { key, before, after } of run.versionChanges) {
+    progress.log(`started with ${key} ${String(before)}, goes on with ${String(after)}: results may differ`);
   }
 }
 

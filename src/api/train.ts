@@ -23,7 +23,7 @@ import type { Iteration, Method } from "../training/expert-iteration.ts";
 import { iterateExpert } from "../training/expert-iteration.ts";
 import type { Checkpoint, Trainer } from "../training/trainer.ts";
 import { hashWeights, resolveCheckpoint } from "./models.ts";
-import { sharedSignal, withGrader } from "./run-parts.ts";
+import { announceRun, sharedSignal, withGrader } from "./run-parts.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
 
 export interface TrainOptions {
@@ -75,7 +75,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     versions,
   });
   try {
-    progress.log(`${run.resumed ? "resuming" : "writing to"} ${run.directory}`);
+    announceRun(run, progress);
     const trainer = createEmbeddedTrainer({
       threads: configuration.threads,
       generator: configuration.generator,
