@@ -38,7 +38,12 @@ const limitedKeys = ["suite.trainTasks", "suite.testTasks"];
  */
 export function addConfigurationFlags(command: Command, schema: ConfigurationSchema): void {
   const keys = listKeys(schema);
-  command.addOption(new Option("--config <file>", "TOML file with any of the settings below; flags win over it"));
+  command.addOption(
+    new Option(
+      "--config <file>",
+      "TOML file with any of the settings below; may be given several times: later files win, flags win over all",
+    ).argParser((file: string, earlier: readonly string[] = []) => [...earlier, file]),
+  );
   if (keys.some(({ key }) => limitedKeys.includes(key))) {
     command.addOption(new Option(`${limitFlag} <n>`, "At most this many tasks of every split, for a quick try"));
   }
@@ -51,12 +56,13 @@ export function addConfigurationFlags(command: Command, schema: ConfigurationSch
 }
 
 /**
- * The configuration that the flags of a parsed command give, over the values of its `--config` file and the defaults.
+ * The configuration that the flags of a parsed command give, over the values of its `--config` files and the defaults.
  * @throws ConfigError naming flag or file and key, value and what is allowed.
  */
 export function readConfiguration<S extends ConfigurationSchema>(command: Command, schema: S): z.infer<S> {
   const options = command.opts<Record<string, unknown>>();
-  const sources = typeof options["config"] === "string" ? [readConfigurationFile(options["config"])] : [];
+  const files = (options["config"] ?? []) as readonly string[];
+  const sources = files.map(readConfigurationFile);
   const keys = listKeys(schema);
   const values = Object.fromEntries(keys.map((key) => [key.key, parseFlag(options[attributeName(key)], key)]));
   const flags: ConfigurationSource = { spell: ({ flag }) => flag, values };

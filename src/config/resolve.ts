@@ -8,6 +8,8 @@ import { listKeys, showValue, type ConfigurationKey, type ConfigurationSchema } 
 export interface ConfigurationSource {
   /** How this source spells a key in messages: `--rollout.turns`, or `rollout.turns in run.toml`. */
   readonly spell: (key: ConfigurationKey) => string;
+  /** The file it is, for messages about what is no key. */
+  readonly file?: string;
   /** By dotted key; `undefined` counts as not given. */
   readonly values: Readonly<Record<string, unknown>>;
 }
@@ -30,7 +32,11 @@ export function resolveConfiguration<S extends ConfigurationSchema>(
   }
   const unknown = [...given.keys()].filter((key) => !keys.has(key));
   if (unknown.length > 0) {
-    throw new ConfigError(unknown.map((key) => unknownKeyMessage(key, [...keys.keys()])).join("\n"), { keys: unknown });
+    const lines = unknown.map((key) => {
+      const file = given.get(key)?.source.file;
+      return `${file === undefined ? "" : `${file}: `}${unknownKeyMessage(key, [...keys.keys()])}`;
+    });
+    throw new ConfigError(lines.join("\n"), { keys: unknown });
   }
   const result = schema.safeParse(nest(new Map([...given].map(([key, { value }]) => [key, value]))));
   if (result.success) return result.data;

@@ -34,7 +34,20 @@ describe("a configuration as TOML", () => {
   it("names key and file of a value that is not allowed, and the nearest of an unknown key", () => {
     expect(() => resolveText("[rollout]\nturns = 0\n")).toThrow(/rollout\.turns in run\.toml: 0 is not an integer/);
     expect(() => resolveText("[rollout]\nturn = 2\n")).toThrow(
-      /unknown key rollout\.turn; did you mean rollout\.turns/,
+      /^run\.toml: unknown key rollout\.turn; did you mean rollout\.turns/,
     );
+  });
+
+  it("may be several files, of which the later win key by key and each is named for its own mistakes", () => {
+    const model = parseTomlConfiguration("seed = 4\n[rollout]\nturns = 2\nmaxTokens = 9\n", "model.toml");
+    const suite = parseTomlConfiguration("[rollout]\nturns = 1\n", "suite.toml");
+    expect(resolveConfiguration(trainSchema, [model, suite])).toMatchObject({
+      seed: 4,
+      rollout: { turns: 1, maxTokens: 9 },
+    });
+    const wrong = parseTomlConfiguration("sead = 1\n[rollout]\nmaxTokens = 0\n", "wrong.toml");
+    expect(() => resolveConfiguration(trainSchema, [model, wrong])).toThrow(/^wrong\.toml: unknown key sead/);
+    const low = parseTomlConfiguration("[rollout]\nmaxTokens = 0\n", "low.toml");
+    expect(() => resolveConfiguration(trainSchema, [low, suite])).toThrow(/^rollout\.maxTokens in low\.toml: 0 is not/);
   });
 });

@@ -18,7 +18,7 @@ export function parseTomlConfiguration(text: string, file: string): Configuratio
       { cause },
     );
   }
-  return { spell: ({ key }) => `${key} in ${file}`, values };
+  return { spell: ({ key }) => `${key} in ${file}`, file, values };
 }
 
 /**
