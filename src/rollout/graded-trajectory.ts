@@ -23,6 +23,13 @@ export function isSuccessful(trajectory: GradedTrajectory): boolean {
   return trajectory.outcomes.at(-1) === true;
 }
 
+/** What the rollout would have been under a limit of `count` turns: a turn depends on those before it alone. */
+export function firstTurns(trajectory: GradedTrajectory, count: number): GradedTrajectory {
+  if (trajectory.turns.length <= count) return trajectory;
+  const { turns, outcomes } = trajectory;
+  return { ...trajectory, turns: turns.slice(0, count), outcomes: outcomes.slice(0, count), stopReason: "turn-limit" };
+}
+
 /** Trajectories of each task, in the order of `trajectories`. */
 export function groupByTask(trajectories: readonly GradedTrajectory[]): Map<string, GradedTrajectory[]> {
   const groups = new Map<string, GradedTrajectory[]>();

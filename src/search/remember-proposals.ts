@@ -1,22 +1,29 @@
-/** A generator that is asked only once for the same samples. */
+/** A generator that is asked only once for the same sample. */
 import type { Completion, Generator } from "../generator/generator.ts";
 
 /**
- * Samples depend on the state and the seeds, never on who asks: remembering them changes nothing but the cost. Keeps
- * everything it was asked for, so it is meant to live as long as one task is searched.
+ * A sample depends on its state and its seed, never on who asks or for how many: remembering it changes nothing but the
+ * cost, and five candidates are the first five of eleven. Keeps everything it was asked for, so it is meant to live as
+ * long as one task is searched.
  */
 export function rememberProposals(generator: Generator): Generator {
-  const known = new Map<string, Promise<Completion[]>>();
+  const known = new Map<string, Promise<Completion>>();
   return {
-    propose: (request, signal) => {
+    async propose(request, signal) {
       const contents = request.conversation.map((message) => message.content);
-      const key = JSON.stringify([contents, request.seeds, request.temperature, request.maxTokens]);
-      let proposal = known.get(key);
-      if (proposal === undefined) {
-        proposal = generator.propose(request, signal);
-        known.set(key, proposal);
+      const state = JSON.stringify([contents, request.temperature, request.maxTokens]);
+      const keyOf = (seed: number): string => `${seed} ${state}`;
+      const missing = [...new Set(request.seeds)].filter((seed) => !known.has(keyOf(seed)));
+      if (missing.length > 0) {
+        const proposal = generator.propose({ ...request, seeds: missing }, signal);
+        for (const [index, seed] of missing.entries()) {
+          known.set(
+            keyOf(seed),
+            proposal.then((completions) => completions[index]!),
+          );
+        }
       }
-      return proposal;
+      return Promise.all(request.seeds.map((seed) => known.get(keyOf(seed))!));
     },
     close: () => generator.close(),
   };

@@ -55,10 +55,14 @@ export async function fitGenerator(
   model: TrainableModel,
   examples: readonly GeneratorExample[],
   settings: FitSettings,
-  request: Pick<TrainingRequest, "seed" | "signal" | "onStep">,
+  request: Pick<TrainingRequest, "seed" | "steps" | "signal" | "onStep">,
 ): Promise<TrainingSummary> {
   const data = examples.map((example) => completionDatum(model, example)).filter((datum) => datum !== null);
-  const batches = planBatches(data, (datum) => datum.tokens.length, { ...settings, seed: request.seed });
+  const batches = planBatches(data, (datum) => datum.tokens.length, {
+    ...settings,
+    seed: request.seed,
+    steps: request.steps,
+  });
   const warmup = warmupSteps(batches.length, settings.warmupShare);
   const log = new FitLog(batches.length, request.onStep);
   for (const [step, batch] of batches.entries()) {

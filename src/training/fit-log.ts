@@ -2,6 +2,9 @@
 import type { Datum } from "../engine/engine.ts";
 import type { TrainingRequest, TrainingSummary } from "./trainer.ts";
 
+/** Most points of a learning curve. */
+const CURVE_POINTS = 40;
+
 export class FitLog {
   readonly #total: number;
   readonly #onStep: TrainingRequest["onStep"];
@@ -27,8 +30,18 @@ export class FitLog {
       tokens: this.#tokens,
       firstLoss: mean(this.#losses.slice(0, tenth)),
       lastLoss: mean(this.#losses.slice(-tenth)),
+      curve: curveOf(this.#losses),
     };
   }
+}
+
+function curveOf(losses: readonly number[]): { step: number; loss: number }[] {
+  const points = Math.min(CURVE_POINTS, losses.length);
+  return Array.from({ length: points }, (_, index) => {
+    const from = Math.floor((index * losses.length) / points);
+    const step = Math.floor(((index + 1) * losses.length) / points);
+    return { step, loss: mean(losses.slice(from, step))! };
+  });
 }
 
 function mean(values: readonly number[]): number | null {

@@ -36,11 +36,15 @@ export async function fitVerifier(
   model: TrainableModel,
   data: VerifierData,
   settings: VerifierFitSettings,
-  request: Pick<TrainingRequest, "seed" | "signal" | "onStep">,
+  request: Pick<TrainingRequest, "seed" | "steps" | "signal" | "onStep">,
 ): Promise<VerifierFit> {
   const all = comparisons(model, data, settings);
   const readable = all.filter((comparison) => comparison !== null);
-  const batches = planBatches(readable, comparisonLength, { ...settings, seed: request.seed });
+  const batches = planBatches(readable, comparisonLength, {
+    ...settings,
+    seed: request.seed,
+    steps: request.steps,
+  });
   const warmup = warmupSteps(batches.length, settings.warmupShare);
   const log = new FitLog(batches.length, request.onStep);
   // The origin of the scores is fitted to the untrained model first, so that cross-entropy starts from ranking.

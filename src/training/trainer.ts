@@ -18,6 +18,8 @@ export interface TrainingRequest {
   /** Where the result goes; complete once the stage resolves. */
   readonly to: Checkpoint;
   readonly seed: number;
+  /** Exactly so many optimizer steps, going round the examples as often as needed. Default: the settings' epochs. */
+  readonly steps?: number;
   readonly signal?: AbortSignal;
   /** Called after each optimizer step. */
   readonly onStep?: (step: { readonly done: number; readonly total: number; readonly loss: number }) => void;
@@ -36,6 +38,8 @@ export interface TrainingSummary {
   readonly tokens: number;
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
+  /** Mean losses of at most 40 even stretches of the steps, each with its last step, from 1. Not every trainer tells. */
+  readonly curve?: readonly { readonly step: number; readonly loss: number }[];
 }
 
 export interface Trainer {
