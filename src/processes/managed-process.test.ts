@@ -1,0 +1,185 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { endLeftovers } from "./leftovers.ts";
+import { describeExit, showCommand, startManagedProcess, type ManagedProcessOptions } from "./managed-process.ts";
+import { startOf } from "./process-tree.mjs";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "mucode-processes-"));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const start = (script: string, options: Partial<ManagedProcessOptions> = {}) =>
+  startManagedProcess({
+    command: [process.execPath, "-e", script],
+    logFile: join(directory, "log.txt"),
+    records: join(directory, "processes"),
+    graceMs: 2000,
+    ...options,
+  });
+
+const records = (): string[] => readdirSync(join(directory, "processes"));
+
+async function waitFor<T>(what: () => T | undefined | null | false, withinMs = 10_000): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const found = what();
+    if (found !== undefined && found !== null && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const lives = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+
+const pidIn = (name: string): number | null => {
+  const file = join(directory, name);
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return text === "" ? null : Number(text);
+};
+
+/** Writes its pid and stays, whatever it is asked. */
+const stubborn = (pidFile: string): string =>
+  `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); require("fs").writeFileSync(${JSON.stringify(pidFile)}, String(process.pid));`;
+
+describe("a managed process", () => {
+  it("writes both outputs into its log, tells its lines and how it ended", async () => {
+    const lines: string[] = [];
+    const managed = await start(`console.log("one"); console.error("two"); console.log("three"); process.exitCode = 3`, {
+      onLine: (line) => lines.push(line),
+    });
+    expect(await managed.exited).toEqual({ kind: "exited", exitCode: 3 });
+    expect(lines.toSorted()).toEqual(["one", "three", "two"]);
+    expect(managed.lastLines()).toEqual(lines);
+    expect(await readFile(managed.logFile, "utf8")).toBe(`${lines.join("\n")}\n`);
+    expect(records()).toEqual([]);
+  });
+
+  it("follows the log alone that it writes itself, and keeps what was there", async () => {
+    await writeFile(join(directory, "log.txt"), "of an earlier run\n");
+    const managed = await start(`process.stdout.write("progress 1\\rprogress 2\\rdone")`);
+    await managed.exited;
+    expect(managed.lastLines()).toEqual(["progress 1", "progress 2", "done"]);
+    expect(await readFile(managed.logFile, "utf8")).toMatch(/^of an earlier run\n/);
+  });
+
+  it("says so when the program is not there", async () => {
+    const managed = await start("", { command: ["no-such-program-anywhere"] });
+    const exit = await managed.exited;
+    expect(exit).toMatchObject({ kind: "not-started", code: "ENOENT" });
+    expect(describeExit(exit)).toMatch(/could not be started .*no-such-program-anywhere/);
+    expect(managed.pid).toBeNull();
+  });
+
+  it("sees variables that are added and not those taken out", async () => {
+    process.env["MUCODE_TEST_TAKEN"] = "there";
+    const managed = await start(`console.log(process.env.ADDED, process.env.MUCODE_TEST_TAKEN)`, {
+      environment: { ADDED: "yes", MUCODE_TEST_TAKEN: undefined },
+    });
+    await managed.exited;
+    delete process.env["MUCODE_TEST_TAKEN"];
+    expect(managed.lastLines()).toEqual(["yes undefined"]);
+  });
+
+  it("is asked to end, and ended by force when it does not", async () => {
+    const polite = await start(`process.on("SIGTERM", () => process.exit(7)); setInterval(() => {}, 1000); console.log("up")`);
+    await waitFor(() => polite.lastLines().length > 0);
+    expect(await polite.stop()).toEqual({ kind: "exited", exitCode: 7 });
+
+    const rude = await start(stubborn(join(directory, "rude")), { logFile: join(directory, "rude.txt") });
+    const pid = await waitFor(() => pidIn("rude"));
+    expect(await rude.stop({ graceMs: 200 })).toEqual({ kind: "killed", signal: "SIGKILL" });
+    expect(lives(pid)).toBe(false);
+    expect(await rude.stop()).toEqual({ kind: "killed", signal: "SIGKILL" });
+  });
+
+  it("takes what it started along, in a session of its own too", async () => {
+    const worker = stubborn(join(directory, "worker"));
+    const managed = await start(
+      `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], { detached: true, stdio: "ignore" }).unref(); setInterval(() => {}, 1000)`,
+    );
+    const pid = await waitFor(() => pidIn("worker"));
+    await managed.stop({ graceMs: 200 });
+    expect(lives(pid)).toBe(false);
+  });
+
+  it("leaves no worker behind when it is killed or ends by itself", async () => {
+    const worker = stubborn(join(directory, "worker"));
+    const managed = await start(
+      `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], { detached: true, stdio: "ignore" }); setInterval(() => {}, 1000)`,
+    );
+    const pid = await waitFor(() => pidIn("worker"));
+    process.kill(managed.pid!, "SIGKILL");
+    expect(await managed.exited).toEqual({ kind: "killed", signal: "SIGKILL" });
+    expect(lives(pid)).toBe(false);
+  });
+});
+
+describe("when whoever started it is killed", () => {
+  /** A process that starts a stubborn one by this module. */
+  async function startAndKill(kill: (parent: number, child: number) => void): Promise<number> {
+    const module = new URL("./managed-process.ts", import.meta.url).pathname;
+    const script = join(directory, "parent.mjs");
+    await writeFile(
+      script,
+      `import { startManagedProcess } from ${JSON.stringify(module)};
+       await startManagedProcess({ command: [process.execPath, "-e", ${JSON.stringify(stubborn(join(directory, "child")))}],
+         logFile: ${JSON.stringify(join(directory, "log.txt"))}, records: ${JSON.stringify(join(directory, "processes"))}, graceMs: 100 });`,
+    );
+    const { pathname: vite } = new URL("../../node_modules/vitest/node_modules/vite", import.meta.url);
+    void vite;
+    const parent = spawn(process.execPath, ["--experimental-strip-types", "--no-warnings", script], { stdio: "inherit" });
+    const child = await waitFor(() => pidIn("child"));
+    kill(parent.pid!, child);
+    return child;
+  }
+
+  it("it ends within its grace", async () => {
+    const child = await startAndKill((parent) => process.kill(parent, "SIGKILL"));
+    await waitFor(() => !lives(child));
+    expect(lives(child)).toBe(false);
+    // The record stays, as nobody was there to remove it; the next start does.
+    expect(await endLeftovers(join(directory, "processes"), { graceMs: 100 })).toEqual([]);
+    expect(records()).toEqual([]);
+  });
+
+  it("and its supervisor with it, the next start ends it and nothing else", async () => {
+    const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+    const child = await startAndKill((parent, started) => {
+      const supervisor = Number(readFileSync(`/proc/${started}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
+      process.kill(parent, "SIGSTOP");
+      process.kill(supervisor, "SIGKILL");
+      process.kill(parent, "SIGKILL");
+    });
+    expect(lives(child)).toBe(true);
+    // A record whose number another process bears now.
+    await writeFile(
+      join(directory, "processes", "old.json"),
+      JSON.stringify({ mark: "00000000-0000-4000-8000-000000000000", command: ["old"], group: bystander.pid, start: "boot:1" }),
+    );
+    const ended = await endLeftovers(join(directory, "processes"), { graceMs: 100 });
+    expect(ended.map(({ pids }) => pids)).toEqual([[child]]);
+    expect(lives(child)).toBe(false);
+    expect(startOf(bystander.pid!)).not.toBeNull();
+    expect(records()).toEqual([]);
+    bystander.kill("SIGKILL");
+  });
+});
+
+it("a command is shown as it would be typed", () => {
+  expect(showCommand(["vllm", "serve", "my model", "--x={\"a\":1}", "it's"])).toBe(
+    `vllm serve 'my model' '--x={"a":1}' 'it'\\''s'`,
+  );
+});
