@@ -93,16 +93,7 @@ export function wilsonInterval(counts: { readonly successes: number; readonly tr
 }
 
 function bootstrapMean(values: readonly number[], options: BootstrapOptions): Estimate {
-  const { seed = 0, resamples = 10_000 } = options;
-  const random = createRandom("bootstrap", seed);
-  const data = Float64Array.from(values);
-  const means = new Float64Array(resamples);
-  for (let resample = 0; resample < resamples; resample++) {
-    let sum = 0;
-    for (let draw = 0; draw < data.length; draw++) sum += data[randomInteger(random, data.length)] as number;
-    means[resample] = sum / data.length;
-  }
-  means.sort();
+  const means = resampledMeans(values, options);
   return {
     mean: mean(values),
     low: quantile(means, 0.025),
@@ -112,8 +103,22 @@ function bootstrapMean(values: readonly number[], options: BootstrapOptions): Es
   };
 }
 
+/** Means of bootstrap resamples of `values`, ascending: what the intervals are quantiles of. */
+export function resampledMeans(values: readonly number[], options: BootstrapOptions = {}): Float64Array {
+  const { seed = 0, resamples = 10_000 } = options;
+  const random = createRandom("bootstrap", seed);
+  const data = Float64Array.from(values);
+  const means = new Float64Array(resamples);
+  for (let resample = 0; resample < resamples; resample++) {
+    let sum = 0;
+    for (let draw = 0; draw < data.length; draw++) sum += data[randomInteger(random, data.length)] as number;
+    means[resample] = sum / data.length;
+  }
+  return means.sort();
+}
+
 /** Linear interpolation between order statistics (type 7 of Hyndman and Fan). */
-function quantile(sorted: Float64Array, probability: number): number {
+export function quantile(sorted: Float64Array, probability: number): number {
   const position = (sorted.length - 1) * probability;
   const below = sorted[Math.floor(position)] as number;
   const above = sorted[Math.ceil(position)] as number;
