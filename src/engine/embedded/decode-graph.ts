@@ -10,6 +10,7 @@
  */
 import {
   headSize,
+  layerFeatures,
   layerParameterNames,
   paddedContextLength,
   type LlamaConfig,
@@ -61,6 +62,7 @@ export interface PrefillGraph {
 class LayerGraph {
   readonly graph = new OnnxGraph();
   readonly config: LlamaConfig;
+  readonly features: ReturnType<typeof layerFeatures>;
   readonly parameter: (name: string) => string;
   readonly cosine: string;
   readonly sine: string;
@@ -68,6 +70,7 @@ class LayerGraph {
   /** With weights these become constants (packed once by the runtime); else the parameters are inputs. */
   constructor(config: LlamaConfig, layout: ParameterLayout, weights: Float32Array | undefined) {
     this.config = config;
+    this.features = layerFeatures(config);
     const names = new Map(
       layout.parameters.map(({ name, shape, offset, length }) => [
         name,
@@ -79,7 +82,7 @@ class LayerGraph {
     this.parameter = (name) => names.get(name)!;
     const size = headSize(config);
     const positions = paddedContextLength(config);
-    const tables = rotaryTables({ positions, headSize: size, theta: config.ropeTheta });
+    const tables = rotaryTables({ positions, headSize: size, theta: config.ropeTheta, scaling: config.ropeScaling });
     this.cosine = this.graph.constant("float32", [positions, size / 2], tables.cosine);
     this.sine = this.graph.constant("float32", [positions, size / 2], tables.sine);
   }
@@ -89,8 +92,10 @@ class LayerGraph {
     return this.graph.node("SimplifiedLayerNormalization", [x, this.parameter(weight)], attributes);
   }
 
-  linear(x: string, matrix: string): string {
-    return this.graph.node("Gemm", [x, this.parameter(matrix)], { transB: 1 });
+  /** With a bias if it is named. */
+  linear(x: string, matrix: string, bias?: string | false): string {
+    const operands = bias ? [matrix, bias] : [matrix];
+    return this.graph.node("Gemm", [x, ...operands.map(this.parameter)], { transB: 1 });
   }
 
   split(x: string, extents: readonly number[]): string[] {
@@ -99,6 +104,29 @@ class LayerGraph {
 
   rotate(x: string, positions: string): string {
     return this.graph.node("RotaryEmbedding", [x, positions, this.cosine, this.sine], {}, MICROSOFT_DOMAIN);
+  }
+
+  /** Queries, keys and values of a layer in one, [rows, width of all heads]. */
+  project(hidden: string, index: number): string {
+    const names = layerParameterNames(index);
+    const input = this.norm(hidden, names.attentionNorm);
+    return this.linear(input, names.queryKeyValue, this.features.queryKeyValueBias && names.queryKeyValueBias);
+  }
+
+  /** Queries and keys in their positions, from [rows, heads, T, size]. */
+  turn(queryKey: string, positions: string, index: number): string[] {
+    const heads = [this.config.headCount, this.config.keyValueHeadCount];
+    if (!this.features.queryKeyNorm) return this.split(this.rotate(queryKey, positions), heads);
+    const names = layerParameterNames(index);
+    const [query, key] = this.split(queryKey, heads);
+    const normalized = [this.norm(query!, names.queryNorm), this.norm(key!, names.keyNorm)];
+    return normalized.map((x) => this.rotate(x, positions));
+  }
+
+  /** What attention adds to the residual stream. */
+  attentionOutput(joined: string, index: number): string {
+    const names = layerParameterNames(index);
+    return this.linear(joined, names.attentionOutput, this.features.attentionOutputBias && names.attentionOutputBias);
   }
 
   /** α·queries·keysᵀ with α = 1/√headSize. */
@@ -122,21 +150,22 @@ class LayerGraph {
   feedForward(hidden: string, index: number): string {
     const names = layerParameterNames(index);
     const input = this.norm(hidden, names.feedForwardNorm);
-    const gate = this.linear(input, names.gate);
+    const { feedForwardBias } = this.features;
+    const gate = this.linear(input, names.gate, feedForwardBias && names.gateBias);
     const silu = this.graph.node("QuickGelu", [gate], { alpha: { float: 1 } }, MICROSOFT_DOMAIN);
-    const gated = this.graph.node("Mul", [silu, this.linear(input, names.up)]);
-    return this.add(hidden, this.linear(gated, names.down));
+    const gated = this.graph.node("Mul", [silu, this.linear(input, names.up, feedForwardBias && names.upBias)]);
+    return this.add(hidden, this.linear(gated, names.down, feedForwardBias && names.downBias));
   }
 }
 
-/** One decoding step of `rows` sequences, with the weights as constants. */
+/** One decoding step of `rows` sequences, with the weights as constants or, without them, the parameters as inputs. */
 export function buildDecodeGraph(
   config: LlamaConfig,
   layout: ParameterLayout,
-  options: { readonly weights: Float32Array; readonly rows: number },
+  options: { readonly weights: Float32Array | undefined; readonly rows: number },
 ): DecodeGraph {
   const { rows } = options;
-  const { headCount, keyValueHeadCount, vocabularySize, hiddenSize, layerCount } = config;
+  const { headCount, keyValueHeadCount, vocabularySize, layerCount } = config;
   const size = headSize(config);
   const layers = new LayerGraph(config, layout, options.weights);
   const { graph } = layers;
@@ -151,13 +180,11 @@ export function buildDecodeGraph(
   let hidden = graph.node("Gather", [layers.parameter("embedding"), tokens]);
   const made: string[] = [];
   for (let index = 0; index < layerCount; index++) {
-    const names = layerParameterNames(index);
     const cachedKeys = graph.input(DECODE_INPUTS.keys(index), "float32", cacheShape);
     const cachedValues = graph.input(DECODE_INPUTS.values(index), "float32", cacheShape);
-    const projected = layers.linear(layers.norm(hidden, names.attentionNorm), names.queryKeyValue);
-    const byHead = layers.reshape(projected, [rows, headCount + 2 * keyValueHeadCount, 1, size]);
+    const byHead = layers.reshape(layers.project(hidden, index), [rows, headCount + 2 * keyValueHeadCount, 1, size]);
     const [queryKey, value] = layers.split(byHead, [headCount + keyValueHeadCount, keyValueHeadCount]);
-    const [query, key] = layers.split(layers.rotate(queryKey!, positions), [headCount, keyValueHeadCount]);
+    const [query, key] = layers.turn(queryKey!, positions, index);
     made.push(key!, value!);
     const grouped = layers.reshape(query!, [rows, keyValueHeadCount, headCount / keyValueHeadCount, size]);
     const own = layers.scores(grouped, key!);
@@ -166,8 +193,8 @@ export function buildDecodeGraph(
     const probabilities = layers.softmax(scores);
     const fromOwn = graph.node("Mul", [columns(probabilities, 0, 1), value!]);
     const fromPast = graph.node("MatMul", [columns(probabilities, 1, 1 << 30), cachedValues]);
-    const joined = layers.reshape(layers.add(fromPast, fromOwn), [rows, hiddenSize]);
-    hidden = layers.add(hidden, layers.linear(joined, names.attentionOutput));
+    const joined = layers.reshape(layers.add(fromPast, fromOwn), [rows, headCount * size]);
+    hidden = layers.add(hidden, layers.attentionOutput(joined, index));
     hidden = layers.feedForward(hidden, index);
   }
   const logits = layers.linear(layers.norm(hidden, "finalNorm"), config.tieEmbeddings ? "embedding" : "head");
@@ -182,7 +209,7 @@ export function buildDecodeGraph(
 
 /** Keys and values of PREFILL_ROWS prompts of T tokens, with the parameters as inputs. */
 export function buildPrefillGraph(config: LlamaConfig, layout: ParameterLayout): PrefillGraph {
-  const { headCount, keyValueHeadCount, hiddenSize, layerCount } = config;
+  const { headCount, keyValueHeadCount, layerCount } = config;
   const size = headSize(config);
   const layers = new LayerGraph(config, layout, undefined);
   const { graph } = layers;
@@ -194,20 +221,18 @@ export function buildPrefillGraph(config: LlamaConfig, layout: ParameterLayout):
   let hidden = graph.node("Gather", [layers.parameter("embedding"), tokens]);
   const made: string[] = [];
   for (let index = 0; index < layerCount; index++) {
-    const names = layerParameterNames(index);
-    const projected = layers.linear(layers.norm(hidden, names.attentionNorm), names.queryKeyValue);
+    const projected = layers.project(hidden, index);
     const byHead = swapHeadsAndTime(graph.node("Reshape", [projected, headShape]));
     const [queryKey, value] = layers.split(byHead, [headCount + keyValueHeadCount, keyValueHeadCount]);
-    const turned = layers.rotate(queryKey!, graph.integers(0));
-    const [query, key] = layers.split(turned, [headCount, keyValueHeadCount]);
+    const [query, key] = layers.turn(queryKey!, graph.integers(0), index);
     made.push(key!, value!);
     // The last layer's keys and values are all that is asked of it.
     if (index === layerCount - 1) break;
     const grouped = layers.reshape(query!, [PREFILL_ROWS, keyValueHeadCount, -1, size]);
     const probabilities = layers.softmax(layers.add(layers.scores(grouped, key!), mask));
     const attended = layers.reshape(graph.node("MatMul", [probabilities, value!]), [PREFILL_ROWS, headCount, -1, size]);
-    const joined = layers.reshape(swapHeadsAndTime(attended), [-1, hiddenSize]);
-    hidden = layers.add(hidden, layers.linear(joined, names.attentionOutput));
+    const joined = layers.reshape(swapHeadsAndTime(attended), [-1, headCount * size]);
+    hidden = layers.add(hidden, layers.attentionOutput(joined, index));
     hidden = layers.feedForward(hidden, index);
   }
   for (const name of made) graph.output(name, "float32", [PREFILL_ROWS, keyValueHeadCount, "T", size]);

@@ -10,7 +10,7 @@ import {
   type PrefillGraph,
 } from "./decode-graph.ts";
 import type { KeyValueCache, PromptCaches } from "./key-value-cache.ts";
-import type { LlamaConfig } from "./llama-parameters.ts";
+import { headSize, type LlamaConfig } from "./llama-parameters.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 import { causalMask } from "./transformer-operators.ts";
@@ -20,6 +20,12 @@ import { causalMask } from "./transformer-operators.ts";
  * (a sandbox at work, say) has the second core, since every operator waits for both threads.
  */
 const ONE_THREAD_ROWS = 32;
+
+/**
+ * The step graphs of a model up to this size hold its weights as constants, which the runtime packs for its products;
+ * those of a larger one read them where they are: a graph may not have 2 GiB, and there may be four of them.
+ */
+export const MOST_PACKED_BYTES = 2 ** 29;
 
 interface Opened<G> {
   readonly graph: G;
@@ -41,22 +47,28 @@ export class Decoder {
   readonly #store: ParameterStore;
   readonly #threads: number;
   #prefill: Opened<PrefillGraph> | undefined;
-  /** By number of rows; they hold a copy of the weights of `#version`. */
+  readonly #packsWeights: boolean;
+  /** By number of rows; they hold a copy of the weights of `#version` if weights are packed. */
   readonly #steps = new Map<number, Opened<DecodeGraph>>();
   #version = -1;
   readonly #prefillMasks = new Map<number, Float32Array>();
 
-  constructor(config: LlamaConfig, store: ParameterStore, options: { readonly threads: number }) {
+  constructor(
+    config: LlamaConfig,
+    store: ParameterStore,
+    options: { readonly threads: number; readonly mostPackedBytes?: number },
+  ) {
     this.#config = config;
     this.#store = store;
     this.#threads = options.threads;
+    this.#packsWeights = 4 * store.layout.totalLength <= (options.mostPackedBytes ?? MOST_PACKED_BYTES);
   }
 
   /** Keys and values of up to PREFILL_ROWS prompts; all are computed at the length of the longest. */
   async prefill(prompts: readonly Int32Array[]): Promise<PromptCaches> {
     this.#prefill ??= await this.#openPrefill();
     const { graph, session } = this.#prefill;
-    const { headCount, keyValueHeadCount, hiddenSize } = this.#config;
+    const { headCount, keyValueHeadCount } = this.#config;
     const group = headCount / keyValueHeadCount;
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
     const time = Math.ceil(longest / COLUMN_GRANULARITY) * COLUMN_GRANULARITY;
@@ -67,16 +79,13 @@ export class Decoder {
       mask = causalMask({ group, start: 0, end: time });
       this.#prefillMasks.set(time, mask);
     }
-    const heads = [PREFILL_ROWS, time, headCount + 2 * keyValueHeadCount, hiddenSize / headCount];
+    const heads = [PREFILL_ROWS, time, headCount + 2 * keyValueHeadCount, headSize(this.#config)];
     const feeds: Feeds = {
       [DECODE_INPUTS.tokens]: integerTensor(tokens, [tokens.length]),
       [DECODE_INPUTS.mask]: floatTensor(mask, [group * time, time]),
       [DECODE_INPUTS.headShape]: integerTensor(BigInt64Array.from(heads, BigInt), [4]),
     };
-    for (const { name, shape } of this.#store.layout.parameters) {
-      if (!session.inputNames.includes(name)) continue;
-      feeds[name] = floatTensor(this.#store.view(this.#store.weights, name), shape);
-    }
+    this.#feedParameters(session, feeds);
     const outputs = await runSession(session, feeds, graph.keysAndValues);
     return { layers: graph.keysAndValues.map((name) => outputs[name]!.data as Float32Array), time };
   }
@@ -88,16 +97,15 @@ export class Decoder {
   ): Promise<StepResult> {
     const { rows } = cache;
     const { graph, session } = await this.#openStep(rows);
-    const outputs = await runSession(
-      session,
-      {
-        ...cache.feeds,
-        [DECODE_INPUTS.tokens]: integerTensor(input.tokens, [rows]),
-        [DECODE_INPUTS.positions]: integerTensor(BigInt64Array.from(cache.lengths, BigInt), [rows, 1]),
-        [DECODE_INPUTS.inverseTemperature]: floatTensor(input.inverseTemperatures, [rows, 1]),
-      },
-      [graph.logProbabilities, graph.probabilities, graph.newKeysAndValues],
-    );
+    const feeds: Feeds = {
+      ...cache.feeds,
+      [DECODE_INPUTS.tokens]: integerTensor(input.tokens, [rows]),
+      [DECODE_INPUTS.positions]: integerTensor(BigInt64Array.from(cache.lengths, BigInt), [rows, 1]),
+      [DECODE_INPUTS.inverseTemperature]: floatTensor(input.inverseTemperatures, [rows, 1]),
+    };
+    if (!this.#packsWeights) this.#feedParameters(session, feeds);
+    const results = [graph.logProbabilities, graph.probabilities, graph.newKeysAndValues];
+    const outputs = await runSession(session, feeds, results);
     const data = (name: string): Float32Array => outputs[name]!.data as Float32Array;
     return {
       logProbabilities: data(graph.logProbabilities),
@@ -112,19 +120,27 @@ export class Decoder {
     await this.#closeSteps();
   }
 
+  #feedParameters(session: InferenceSession, feeds: Feeds): void {
+    for (const { name, shape } of this.#store.layout.parameters) {
+      if (!session.inputNames.includes(name)) continue;
+      feeds[name] = floatTensor(this.#store.view(this.#store.weights, name), shape);
+    }
+  }
+
   async #openPrefill(): Promise<Opened<PrefillGraph>> {
     const graph = buildPrefillGraph(this.#config, this.#store.layout);
     return { graph, session: await openSession(graph.model, { threads: this.#threads }) };
   }
 
   async #openStep(rows: number): Promise<Opened<DecodeGraph>> {
-    if (this.#version !== this.#store.version) {
+    if (this.#packsWeights && this.#version !== this.#store.version) {
       await this.#closeSteps();
       this.#version = this.#store.version;
     }
     let opened = this.#steps.get(rows);
     if (opened === undefined) {
-      const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights: this.#store.weights, rows });
+      const weights = this.#packsWeights ? this.#store.weights : undefined;
+      const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights, rows });
       const threads = rows <= ONE_THREAD_ROWS ? 1 : this.#threads;
       opened = { graph, session: await openSession(graph.model, { threads }) };
       this.#steps.set(rows, opened);

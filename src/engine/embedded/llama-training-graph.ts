@@ -6,6 +6,7 @@
 import { Tape, type Bindings, type Value } from "./autodiff.ts";
 import {
   headSize,
+  layerFeatures,
   layerParameterNames,
   paddedContextLength,
   type LlamaConfig,
@@ -146,11 +147,17 @@ type LayerNames = ReturnType<typeof layerParameterNames>;
 
 /** One transformer layer on the residual stream [N, width]; every norm's weight is folded into the next matrix. */
 function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlock[]) {
-  const { headCount, keyValueHeadCount, hiddenSize } = config;
+  const { headCount, keyValueHeadCount } = config;
+  const features = layerFeatures(config);
   const positions = paddedContextLength(config);
   const size = headSize(config);
   const turned = headCount + keyValueHeadCount;
-  const { cosine, sine } = rotaryTables({ positions, headSize: size, theta: config.ropeTheta });
+  const { cosine, sine } = rotaryTables({
+    positions,
+    headSize: size,
+    theta: config.ropeTheta,
+    scaling: config.ropeScaling,
+  });
   const tableShape = [positions, size / 2];
   const tables = {
     cosine: tape.constant(cosine, tableShape),
@@ -161,22 +168,38 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
     ),
   };
 
+  /** Queries and keys in their positions, [B, heads, T, size] each; normalized head by head before if asked for. */
+  const turn = (queryKey: Value, parameter: (name: string) => Value, names: LayerNames): Value[] => {
+    const heads = [headCount, keyValueHeadCount];
+    if (!features.queryKeyNorm) return split(tape, rotate(tape, queryKey, tables), 1, heads);
+    const [query, key] = split(tape, rmsNormalize(tape, queryKey, config.rmsNormEpsilon), 1, heads);
+    const scaled = [mul(tape, query!, parameter(names.queryNorm)), mul(tape, key!, parameter(names.keyNorm))];
+    return scaled.map((x) => rotate(tape, x, tables));
+  };
+
   return (hidden: Value, parameter: (name: string) => Value, names: LayerNames): Value => {
     const folded = (matrix: string, norm: string): Value => mul(tape, parameter(matrix), parameter(norm));
+    const biasOf = (name: string, exists: boolean): Value | undefined => (exists ? parameter(name) : undefined);
     const attentionInput = rmsNormalize(tape, hidden, config.rmsNormEpsilon);
-    const projected = linear(tape, attentionInput, folded(names.queryKeyValue, names.attentionNorm));
+    const projection = folded(names.queryKeyValue, names.attentionNorm);
+    const projectionBias = biasOf(names.queryKeyValueBias, features.queryKeyValueBias);
+    const projected = linear(tape, attentionInput, projection, projectionBias);
     const byHead = reshape(tape, projected, ["B", "T", turned + keyValueHeadCount, size]);
     const [queryKey, value] = split(tape, transpose(tape, byHead, [0, 2, 1, 3]), 1, [turned, keyValueHeadCount]);
-    const [query, key] = split(tape, rotate(tape, queryKey!, tables), 1, [headCount, keyValueHeadCount]);
+    const [query, key] = turn(queryKey!, parameter, names);
     const grouped = reshape(tape, query!, ["B", keyValueHeadCount, headCount / keyValueHeadCount, "T", size]);
     const attended = causalAttention(tape, grouped, key!, value!, blocks);
     const heads = transpose(tape, reshape(tape, attended, ["B", headCount, "T", size]), [0, 2, 1, 3]);
-    const joined = reshape(tape, heads, ["N", hiddenSize]);
-    const afterAttention = add(tape, hidden, linear(tape, joined, parameter(names.attentionOutput)));
+    const joined = reshape(tape, heads, ["N", headCount * size]);
+    const outputBias = biasOf(names.attentionOutputBias, features.attentionOutputBias);
+    const afterAttention = add(tape, hidden, linear(tape, joined, parameter(names.attentionOutput), outputBias));
 
     const feedForwardInput = rmsNormalize(tape, afterAttention, config.rmsNormEpsilon);
-    const gate = linear(tape, feedForwardInput, folded(names.gate, names.feedForwardNorm));
-    const up = linear(tape, feedForwardInput, folded(names.up, names.feedForwardNorm));
-    return add(tape, afterAttention, linear(tape, swiGlu(tape, gate, up), parameter(names.down)));
+    const read = (matrix: string, bias: string): Value =>
+      linear(tape, feedForwardInput, folded(matrix, names.feedForwardNorm), biasOf(bias, features.feedForwardBias));
+    const gate = read(names.gate, names.gateBias);
+    const up = read(names.up, names.upBias);
+    const downBias = biasOf(names.downBias, features.feedForwardBias);
+    return add(tape, afterAttention, linear(tape, swiGlu(tape, gate, up), parameter(names.down), downBias));
   };
 }

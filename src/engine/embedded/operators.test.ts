@@ -105,6 +105,14 @@ describe("every operator's gradient agrees with finite differences", () => {
     "a transposition": { inputs: { a: [2, 3, 4] }, build: (tape, { a }) => [transpose(tape, a!, [2, 0, 1])] },
     "a split": { inputs: { a: [2, 5, 3] }, build: (tape, { a }) => split(tape, a!, 1, [2, 3]) },
     "a linear map": { inputs: { a: [5, 3], b: [4, 3] }, build: (tape, { a, b }) => [linear(tape, a!, b!)] },
+    "a linear map with a bias": {
+      inputs: { a: [5, 3], b: [4, 3], c: [4] },
+      build: (tape, { a, b, c }) => [linear(tape, a!, b!, c!)],
+    },
+    "a norm of every head with a weight that all heads share": {
+      inputs: { a: [2, 3, 5, 4], b: [4] },
+      build: (tape, { a, b }) => [mul(tape, rmsNormalize(tape, a!, 1e-2), b!)],
+    },
     "two linear maps of one input": {
       inputs: { a: [5, 3], b: [4, 3], c: [4, 3] },
       build: (tape, { a, b, c }) => [linear(tape, a!, b!), linear(tape, a!, c!), a!],
@@ -197,6 +205,17 @@ describe("forward values", () => {
         expect(y[4 * t + i + 2]).toBeCloseTo(b * Math.cos(angle) + a * Math.sin(angle), 5);
       }
     }
+  });
+
+  it("rotary positions of Llama 3.1 turn slow frequencies by less, fast ones as ever", () => {
+    // Over 64 positions the frequencies make 64 / 2π = 10.2, 1.02 and 0.1 turns.
+    const options = { positions: 3, headSize: 6, theta: 1000 };
+    const scaling = { factor: 8, lowFrequencyFactor: 0.5, highFrequencyFactor: 4, originalContextLength: 64 };
+    const { sine } = rotaryTables({ ...options, scaling });
+    const turns = 64 / (2 * Math.PI * 10);
+    const kept = (turns - 0.5) / 3.5;
+    const expected = [2, (2 / 10) * ((1 - kept) / 8 + kept), 2 / 100 / 8];
+    expected.forEach((angle, i) => expect(sine[2 * 3 + i]).toBeCloseTo(Math.sin(angle), 6));
   });
 
   it("attributes of every kind reach the runtime", async () => {

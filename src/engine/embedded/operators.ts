@@ -80,14 +80,17 @@ export function split(tape: Tape, x: Value, axis: number, extents: readonly numb
 }
 
 /**
- * y = a·bᵀ with a [N, K] and b [M, K] (the layout of weights in a checkpoint).
- * d(a) = g·b, d(b) = gᵀ·a; both are added to other contributions inside the product's own Gemm.
+ * y = a·bᵀ + c with a [N, K], b [M, K] (the layout of weights in a checkpoint) and, if there is a bias, c [M].
+ * d(a) = g·b, d(b) = gᵀ·a, d(c) = Σ over the rows of g; the first two are added to other contributions inside the
+ * product's own Gemm.
  */
-export function linear(tape: Tape, a: Value, b: Value): Value {
-  const y = tape.operator("Gemm", [a, b], [a.shape[0]!, b.shape[0]!], { transB: 1 });
-  return tape.record(y, [a, b], (g): Contribution[] => [
+export function linear(tape: Tape, a: Value, b: Value, c?: Value): Value {
+  const operands = c === undefined ? [a, b] : [a, b, c];
+  const y = tape.operator("Gemm", operands, [a.shape[0]!, b.shape[0]!], { transB: 1 });
+  return tape.record(y, operands, (g): Contribution[] => [
     { product: { left: g, right: b, transposeLeft: false, transposeRight: false } },
     { product: { left: g, right: a, transposeLeft: true, transposeRight: false } },
+    ...(c === undefined ? [] : [sumToShape(tape, g, c.shape)]),
   ]);
 }
 

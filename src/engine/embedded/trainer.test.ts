@@ -41,6 +41,15 @@ describe("the whole model's gradient agrees with finite differences", () => {
     "multi-head, untied": { keyValueHeadCount: 4, tieEmbeddings: false },
     "multi-query, tied": { keyValueHeadCount: 1 },
     "a score head": { output: "score" },
+    "Llama with all biases": { attentionBias: true, feedForwardBias: true },
+    "Qwen2, untied": { architecture: "qwen2", tieEmbeddings: false },
+    "Qwen3 with wide heads": { architecture: "qwen3", headSize: 10 },
+    "Qwen3 with biases and a score head": { architecture: "qwen3", attentionBias: true, output: "score" },
+    "Mistral with narrow heads": { architecture: "mistral", headSize: 2 },
+    "Llama 3.1's stretched positions": {
+      ropeTheta: 100,
+      ropeScaling: { factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 32 },
+    },
   };
   for (const [name, changes] of Object.entries(variants)) {
     it(`${name}`, async () => {

@@ -3,6 +3,7 @@
  * respect to the output, d(x) the gradient with respect to x, ∘ the elementwise product.
  */
 import type { Shape, Tape, Value } from "./autodiff.ts";
+import type { RopeScaling } from "./llama-parameters.ts";
 import { MICROSOFT_DOMAIN, type Dimension } from "./onnx-writer.ts";
 
 /**
@@ -41,19 +42,39 @@ export function swiGlu(tape: Tape, gate: Value, up: Value): Value {
   });
 }
 
-/** cos and sin of position·θ^(−2i/d), both [positions, d/2]. */
+/** cos and sin of position / s_i with s_i = θ^(2i/d), stretched if scaled; both [positions, d/2]. */
 export interface RotaryTables {
   readonly cosine: Float32Array;
   readonly sine: Float32Array;
 }
 
-export function rotaryTables(options: { positions: number; headSize: number; theta: number }): RotaryTables {
+/**
+ * Llama 3.1's stretching of s_i: over the original context of L positions a frequency makes n = L / (2π·s_i) turns.
+ * n < low: s_i · factor. n > high: s_i. Between: s_i / ((1 − m) / factor + m) with m = (n − low) / (high − low).
+ */
+function stretch(divisor: number, scaling: RopeScaling | undefined): number {
+  if (scaling === undefined) return divisor;
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalContextLength } = scaling;
+  const turns = originalContextLength / (2 * Math.PI * divisor);
+  const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+  return divisor / ((1 - kept) / factor + kept);
+}
+
+export function rotaryTables(options: {
+  readonly positions: number;
+  readonly headSize: number;
+  readonly theta: number;
+  readonly scaling?: RopeScaling | undefined;
+}): RotaryTables {
   const half = options.headSize / 2;
+  const divisors = Array.from({ length: half }, (_, i) =>
+    stretch(options.theta ** ((2 * i) / options.headSize), options.scaling),
+  );
   const cosine = new Float32Array(options.positions * half);
   const sine = new Float32Array(options.positions * half);
   for (let position = 0; position < options.positions; position++) {
     for (let i = 0; i < half; i++) {
-      const angle = position / options.theta ** ((2 * i) / options.headSize);
+      const angle = position / divisors[i]!;
       cosine[position * half + i] = Math.cos(angle);
       sine[position * half + i] = Math.sin(angle);
     }
