@@ -71,7 +71,7 @@ async function openRun(directory: string): Promise<ExportedRun> {
   } catch (cause) {
     throw new ConfigError(`${directory} is not a run: it has no readable run.json`, { directory }, { cause });
   }
-  const { trainHash, testHash: _test, baseHash: _base, ...keys } = stored.configuration;
+  const { trainHash, testHash: _test, furtherHashes: _further, baseHash: _base, ...keys } = stored.configuration;
   const parsed = trainSchema.safeParse(keys);
   if (!parsed.success || typeof trainHash !== "string") {
     throw new ConfigError(`${directory} is not a run of \`mucode train\``, { directory });
@@ -105,7 +105,9 @@ async function readRecords(
     case "sft":
       return readJsonl(join(place, "generator-data.jsonl"));
     case "preference": {
-      const records = await readJsonl<Record<string, unknown>>(join(place, "verifier-data.jsonl"));
+      const { experience } = run.configuration.verifier;
+      const fittedIn = experience === "base" ? join(run.directory, method, "iteration-1") : place;
+      const records = await readJsonl<Record<string, unknown>>(join(fittedIn, "verifier-data.jsonl"));
       return records.filter((record) => "chosen" in record);
     }
     case "scored":
@@ -148,12 +150,12 @@ function conversations(
   { trainSet, configuration }: ExportedRun,
 ) {
   const tasks = new Map(trainSet.tasks.map((task) => [task.id, task]));
-  const { showPublicTests } = configuration.suite;
+  const promptOptions = { showPublicTests: configuration.suite.showPublicTests, template: configuration.prompt };
   return experience.flatMap((trajectory) => {
     const task = tasks.get(trajectory.taskId);
     if (task === undefined) return [];
     const last = trajectory.turns.at(-1)!;
-    const [prompt, ...rest] = conversationAfter(task, trajectory.turns.slice(0, -1), { showPublicTests });
+    const [prompt, ...rest] = conversationAfter(task, trajectory.turns.slice(0, -1), promptOptions);
     return [
       {
         prompt: [prompt!],

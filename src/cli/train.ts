@@ -27,6 +27,10 @@ export const registerTrainCommand: RegisterCommand = (program, context) => {
       `${[
         `${test.suite} ${test.version}: trained on ${trained.count} tasks, evaluated on ${test.count} held-out tasks, seed ${configuration.seed}`,
         renderComparison(report.comparison, configuration.evaluation),
+        ...report.further.flatMap(({ tasks, comparison }) => [
+          `${tasks.suite} ${tasks.version}: the same checkpoints on ${tasks.count} held-out tasks`,
+          renderComparison(comparison, configuration.evaluation),
+        ]),
         renderTime(report.time),
         `Everything is in ${report.run}: report.json, every trajectory, the checkpoints.`,
       ].join("\n\n")}\n`,

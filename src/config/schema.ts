@@ -72,6 +72,10 @@ export const verifierSchema = z.strictObject({
     .enum(SCORE_FORMS)
     .default("likelihood")
     .describe("What a score is: a program's log-likelihood, the margin of a yes over a no, or a head's number"),
+  experience: z
+    .enum(["all", "base"])
+    .default("all")
+    .describe("Whose programs it learns from: those of all iterations so far, or the base model's alone"),
   learningRate: learningRate.default(2e-4).describe("Peak learning rate of the verifier"),
   ...fitKeys,
   batchSize: fitKeys.batchSize.describe("Pairs per step"),
@@ -107,13 +111,24 @@ export const trainSchema = z.strictObject({
   iterations: positiveInteger.default(2).describe("Iterations of expert iteration"),
   seed: seed.default(1).describe("Seed of all sampling and shuffling"),
   threads: positiveInteger.default(2).describe("Threads to compute with"),
+  prompt: z
+    .enum(["terse", "instruct"])
+    .default("terse")
+    .describe("Words around a task: terse for mucode's own models, instruct for chat models"),
   sandbox: sandboxSchema,
   suite: suiteSchema.prefault({}),
   rollout: rolloutSchema.prefault({}),
   relabel: relabelSchema.prefault({}),
   generator: generatorSchema.prefault({}),
   verifier: verifierSchema.prefault({}),
-  evaluation: evaluationSchema.prefault({}),
+  evaluation: evaluationSchema
+    .extend({
+      suites: z
+        .string()
+        .optional()
+        .describe("Further suites to evaluate on, separated by commas; `tasks pull` gets them"),
+    })
+    .prefault({}),
 });
 
 export type TrainConfiguration = z.infer<typeof trainSchema>;
