@@ -11,6 +11,7 @@ import { createTaskGrader } from "../src/grading/task-grader.ts";
 import { silentProgress } from "../src/progress.ts";
 import type { GradedTrajectory } from "../src/rollout/graded-trajectory.ts";
 import type { RecordLog, RunStore } from "../src/store/run-store.ts";
+import type { StageContext } from "../src/store/stages.ts";
 import { searchBestOfN } from "../src/search/best-of-n.ts";
 import type { Task } from "../src/tasks/task.ts";
 import { iterateExpert, type IterationSettings, type Method } from "../src/training/expert-iteration.ts";
@@ -56,15 +57,17 @@ const settings: IterationSettings = {
   programsPerTask: 1,
   trajectoriesPerTask: 3,
   verifierLoss: "bradley-terry",
+  verifierExperience: "all",
   verifierPrompt: { showPublicTests: true },
   pairsPerTask: 100,
   startFrom: "base",
   seed: 7,
 };
 
-/** Keeps a run's records in memory. */
+/** Keeps a run's records, and the results of its stages, in memory. */
 function memoryStore(): RunStore & { readonly logs: Map<string, unknown[]> } {
   const logs = new Map<string, unknown[]>();
+  const stages = new Map<string, Promise<unknown>>();
   return {
     logs,
     path: (...parts) => parts.join("/"),
@@ -73,7 +76,11 @@ function memoryStore(): RunStore & { readonly logs: Map<string, unknown[]> } {
       logs.set(name, records);
       return { records, append: (record) => void records.push(record), close: async () => {} };
     },
-    stage: (name, work) => work({ name, spend: () => {} }),
+    stage<T>(name: string, work: (stage: StageContext) => Promise<T>): Promise<T> {
+      const stage = (stages.get(name) as Promise<T> | undefined) ?? work({ name, spend: () => {} });
+      stages.set(name, stage);
+      return stage;
+    },
     totals: async () => ({ stages: [], resources: [] }) as never,
   };
 }

@@ -26,7 +26,7 @@ export const fitVerifierSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(1).describe("Seed of the division of tasks and of the fit"),
   threads: z.int().min(1).default(2).describe("Threads to compute with"),
   suite: suite.prefault({}),
-  verifier: verifierSchema.prefault({}),
+  verifier: verifierSchema.omit({ experience: true }).prefault({}),
 });
 
 export type FitVerifierConfiguration = z.infer<typeof fitVerifierSchema>;

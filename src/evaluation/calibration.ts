@@ -1,4 +1,5 @@
 /** How far probabilities can be taken at their word, and how scores are made into probabilities. */
+import { sigmoid, softplus } from "../verifier/losses.ts";
 import type { ScoredOutcome } from "./ranking.ts";
 
 /** A predicted chance of being right, and whether it was. */
@@ -39,11 +40,6 @@ export function fitPlattScaling(programs: readonly ScoredOutcome[]): PlattScalin
 /** The chance of being right that a scaling gives a score. */
 export function scaledProbability(scaling: PlattScaling, score: number): number {
   return sigmoid(scaling.slope * score + scaling.intercept);
-}
-
-/** σ(z) = 1 / (1 + e^−z), without overflow. */
-export function sigmoid(z: number): number {
-  return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z));
 }
 
 /** Mean of (probability − outcome)², the Brier score: 0 is best, 1 worst. `undefined` without predictions. */
@@ -128,7 +124,7 @@ function minimise(inputs: readonly number[], targets: readonly number[]): PlattS
   const lossAt = ({ slope, intercept }: PlattScaling): number =>
     inputs.reduce((sum, x, index) => {
       const z = slope * x + intercept;
-      return sum + Math.max(z, 0) - targets[index]! * z + Math.log1p(Math.exp(-Math.abs(z)));
+      return sum + softplus(z) - targets[index]! * z;
     }, 0);
   const share = meanOf(targets);
   let point: PlattScaling = { slope: 0, intercept: Math.log(share / (1 - share)) };

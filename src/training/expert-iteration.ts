@@ -68,12 +68,13 @@ export async function iterateExpert(request: IterationRequest, parts: StageParts
     collected.push(rollouts.trajectories);
     const experience = collected.flat();
 
-    // 3. Train the verifier from the base model on all of D.
-    const verifierPlace = (i === 1 && shared.firstVerifier) || place;
+    // 3. Train the verifier from the base model on all of D, or on D_1: that one is fitted once.
+    const learnsFromBase = settings.verifierExperience === "base";
+    const verifierPlace = i === 1 || learnsFromBase ? (shared.firstVerifier ?? `${arm}/iteration-1`) : place;
     const verifier: Checkpoint = { directory: store.path(verifierPlace, "verifier") };
     const verifierFit =
       method === "mucode" && usesVerifier
-        ? await trainVerifier(verifierPlace, experience, verifier, request, parts)
+        ? await trainVerifier(verifierPlace, learnsFromBase ? collected[0]! : experience, verifier, request, parts)
         : undefined;
 
     // 4. The local search expert: the best program known for each task.

@@ -34,6 +34,8 @@ export interface IterationSettings {
   /** What the verifier reads of a task; only the record of its data needs it here. */
   readonly verifierPrompt: PromptOptions;
   readonly pairsPerTask: number;
+  /** What verifiers learn from: all of D, or the base model's rollouts alone; then one verifier serves all iterations. */
+  readonly verifierExperience: "all" | "base";
   /** What each iteration's generator is fitted from: the base model (the method), or the generator before. */
   readonly startFrom: "base" | "previous";
   readonly seed: number;

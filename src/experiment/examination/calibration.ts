@@ -5,13 +5,13 @@ import {
   fitPlattScaling,
   reliabilityBins,
   scaledProbability,
-  sigmoid,
   squaredError,
   type PlattScaling,
   type Prediction,
   type ReliabilityBin,
 } from "../../evaluation/calibration.ts";
 import type { RatioPart } from "../../evaluation/ratio.ts";
+import { sigmoid } from "../../verifier/losses.ts";
 import type { ExaminedAttempt, ExaminedPrograms } from "../results.ts";
 import { valuesPerTask } from "./by-task.ts";
 
