@@ -1,4 +1,5 @@
 /** What a report says about its experiment beside the results: who ran what, when, from which files. */
+import type { ScoreForm } from "../../verifier/score-forms.ts";
 
 export interface ExperimentInfo {
   /** `paper-mini`. */
@@ -18,6 +19,8 @@ export interface ExperimentInfo {
     /** Whether the generator's prompt held the public tests. */
     readonly showPublicTests: boolean;
   };
+  /** The verifiers' score form: likelihoods fitted by comparisons are not logits of being right. */
+  readonly scoreForm: ScoreForm;
   /** Versions, hashes of the tasks and of the base checkpoint, the machine: whatever it takes to tell two reports apart. */
   readonly provenance: readonly { readonly label: string; readonly value: string }[];
   /** The resolved configuration as TOML. */
