@@ -6,6 +6,8 @@ import type { Transport } from "./transport.ts";
 export interface ProtocolClient {
   /** The body of a successful response. @throws what `classifyFault` understands */
   ask(api: "chat" | "completions", body: object, signal?: AbortSignal): Promise<string>;
+  /** Of an endpoint that the protocol does not know, by its path below the base URL. */
+  post(path: string, body: object, signal?: AbortSignal): Promise<string>;
   /** The body of the list of models. */
   models(signal?: AbortSignal): Promise<string>;
 }
@@ -41,6 +43,8 @@ export function createProtocolClient(address: Address, transport: Transport): Pr
             : client.completions.create(body as OpenAI.CompletionCreateParamsNonStreaming, options);
         return (await request.asResponse()).text();
       }),
+    post: (path, body, signal) =>
+      whileListening(signal, async (options) => (await client.post(path, { body, ...options }).asResponse()).text()),
     models: (signal) =>
       whileListening(signal, async (options) => (await client.models.list(options).asResponse()).text()),
   };

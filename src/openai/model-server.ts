@@ -4,6 +4,7 @@
  * found out from its answers, never assumed.
  */
 import type { Conversation } from "../tasks/prompt.ts";
+import type { ReplicaAddresses } from "./replicas.ts";
 
 export interface Prices {
   /** Per million tokens, in the user's currency. */
@@ -14,6 +15,8 @@ export interface Prices {
 export interface ModelServerOptions {
   /** Up to and including the version, e.g. `http://127.0.0.1:8000/v1`. */
   readonly baseUrl: string;
+  /** Equal servers that share the requests; `baseUrl` then only names them in messages. Default: the one at `baseUrl`. */
+  readonly replicas?: ReplicaAddresses;
   /** Default: the only one that the server lists. */
   readonly model?: string;
   /** Default: MUCODE_API_KEY, else OPENAI_API_KEY from the environment; local servers need none. */

@@ -1,27 +1,18 @@
 /** Opens a model server: finds the model and puts the parts together. */
 import { APIConnectionError } from "openai";
 import { ConfigError } from "../errors.ts";
-import { resolveAddress, type Address } from "./address.ts";
+import type { Address } from "./address.ts";
 import { readModels } from "./answers.ts";
 import { createCalls } from "./calls.ts";
-import { createProtocolClient, type ProtocolClient } from "./client.ts";
-import { replayClock, systemClock, type Clock } from "./clock.ts";
+import type { ProtocolClient } from "./client.ts";
+import { openConnection, type Surroundings } from "./connection.ts";
 import { ModelServerError } from "./errors.ts";
 import { classifyFault, explainRefusal } from "./faults.ts";
-import { createMeter } from "./meter.ts";
 import type { ModelServer, ModelServerOptions } from "./model-server.ts";
-import { recordExchanges, replayExchanges } from "./recording.ts";
-import { createRetrier, LastingFault, type Retrier } from "./retry.ts";
-import { createRedactor, redactResponses, type Redactor } from "./secrets.ts";
-import { createHttpTransport, type Transport } from "./transport.ts";
+import { LastingFault, type Retrier } from "./retry.ts";
 
+export type { Surroundings } from "./connection.ts";
 export type * from "./model-server.ts";
-
-/** What tests put in the place of the machine's own. */
-export interface Surroundings {
-  readonly clock?: Clock;
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-}
 
 /**
  * Asks the server for its models, and nothing else.
@@ -32,21 +23,11 @@ export async function openModelServer(
   options: ModelServerOptions,
   surroundings: Surroundings = {},
 ): Promise<ModelServer> {
-  checkOptions(options);
-  const address = resolveAddress({ ...options, environment: surroundings.environment ?? process.env });
-  const redactor = createRedactor(address.secrets);
-  const log = (line: string): void => options.log?.(redactor.message(line));
-  const clock = options.replay === undefined ? (surroundings.clock ?? systemClock) : replayClock;
-  const transport = await openTransport(options, redactor);
+  const connection = await openConnection(options, surroundings);
+  const { address, client, retrier, log, meter } = connection;
   try {
-    const client = createProtocolClient(address, transport);
-    const { retries = 5, pauseLimitMs = 300_000 } = options;
-    const retrier = createRetrier({ retries, pauseLimitMs, clock, log, name: address.baseUrl }, (error) =>
-      classifyFault(error, clock.now()),
-    );
     const model = await findModel(options.model, { address, client, retrier, log });
     const { api = "chat", concurrency = 8 } = options;
-    const meter = createMeter(options);
     const calls = createCalls({ address, api, model, concurrency, client, meter, retrier, log });
     return {
       get description() {
@@ -56,19 +37,12 @@ export async function openModelServer(
       usage: () => meter.usage(),
       complete: calls.complete,
       firstTokens: calls.firstTokens,
-      close: () => transport.close(),
+      close: connection.close,
     };
   } catch (error) {
-    await transport.close().catch(() => undefined);
+    await connection.close().catch(() => undefined);
     throw error;
   }
-}
-
-async function openTransport(options: ModelServerOptions, redactor: Redactor): Promise<Transport> {
-  if (options.replay !== undefined) return replayExchanges(options.replay);
-  const http = createHttpTransport({ timeoutMs: options.requestTimeoutMs ?? 300_000 });
-  const clean = redactResponses(http, redactor);
-  return options.record === undefined ? clean : recordExchanges(clean, options.record);
 }
 
 interface Parts {
@@ -125,31 +99,4 @@ function onlyModel(listed: readonly string[] | null, baseUrl: string): string {
       ? `${baseUrl} lists no models`
       : `${baseUrl} lists ${listed!.length} models: ${listed!.slice(0, 20).join(", ")}${listed!.length > 20 ? ", …" : ""}`;
   throw new ConfigError(`${reason}; name the one to use`, { key: "model", baseUrl });
-}
-
-/** Whole numbers, with the least that makes sense. */
-const limits = {
-  requestTimeoutMs: 1,
-  concurrency: 1,
-  retries: 0,
-  pauseLimitMs: 0,
-  maxRequests: 1,
-  maxTokens: 1,
-} as const;
-
-function checkOptions(options: ModelServerOptions): void {
-  for (const [key, least] of Object.entries(limits)) {
-    const value = options[key as keyof typeof limits];
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
-      throw new ConfigError(`${key} is ${value}: give a whole number of at least ${least}`, { key, value });
-    }
-  }
-  for (const [key, value] of Object.entries(options.prices ?? {})) {
-    if (!(Number.isFinite(value) && value >= 0)) {
-      throw new ConfigError(`the price ${key} is ${value}: give a number of at least 0`, { key, value });
-    }
-  }
-  if (options.record !== undefined && options.replay !== undefined) {
-    throw new ConfigError("record and replay exclude each other: a replay is on record already", { key: "record" });
-  }
 }
