@@ -1,6 +1,7 @@
 /** The library: the commands as functions, and the parts they are made of. */
 export { evaluate, type EvaluateOptions, type EvaluateReport } from "./api/evaluate.ts";
 export { collectTrajectories, type CollectOptions, type CollectReport } from "./api/collect-trajectories.ts";
+export { runPaperMini, type ExperimentOptions, type ExperimentReport } from "./api/experiment.ts";
 export { exportRun, type ExportOptions, type ExportReport } from "./api/export-run.ts";
 export { fitVerifierOnTrajectories, type FitVerifierOptions, type FitVerifierReport } from "./api/fit-verifier.ts";
 export { importTrajectories, type ImportOptions, type ImportReport } from "./api/import-trajectories.ts";

@@ -3,6 +3,7 @@ import { registerCollectCommand } from "./collect.ts";
 import { registerConfigCommand } from "./config.ts";
 import type { RegisterCommand } from "./context.ts";
 import { registerEvalCommand } from "./eval.ts";
+import { registerExperimentCommand } from "./experiment.ts";
 import { registerExportCommand } from "./export.ts";
 import { registerFitVerifierCommand } from "./fit-verifier.ts";
 import { registerGradeCommand } from "./grade.ts";
@@ -17,6 +18,7 @@ export const commands: readonly RegisterCommand[] = [
   registerTrainCommand,
   registerSolveCommand,
   registerEvalCommand,
+  registerExperimentCommand,
   registerTasksCommand,
   registerGradeCommand,
   registerCollectCommand,

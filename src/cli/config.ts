@@ -1,6 +1,7 @@
 /** `mucode config show`: what a command would run with, every key explained, as a file for `--config`. */
 import { collectSchema } from "../config/collect-schema.ts";
 import { evalSchema } from "../config/eval-schema.ts";
+import { experimentSchema } from "../config/experiment-schema.ts";
 import type { ConfigurationSchema } from "../config/keys.ts";
 import { pretrainSchema } from "../config/pretrain-schema.ts";
 import { fitVerifierSchema, importSchema } from "../config/recorded-schema.ts";
@@ -14,6 +15,7 @@ const SCHEMAS: Readonly<Record<string, ConfigurationSchema>> = {
   train: trainSchema,
   solve: solveSchema,
   eval: evalSchema,
+  experiment: experimentSchema,
   collect: collectSchema,
   import: importSchema,
   "fit-verifier": fitVerifierSchema,

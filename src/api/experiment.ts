@@ -1,0 +1,163 @@
+/** The paper's experiments in miniature: every variant of the method, several seeds, one report. */
+import { availableParallelism, cpus } from "node:os";
+import type { z } from "zod";
+import { EXPERIMENT_SIZES, experimentSchema, type ExperimentConfiguration } from "../config/experiment-schema.ts";
+import { listKeys, showValue } from "../config/keys.ts";
+import { flattenValues, resolveInput } from "../config/resolve.ts";
+import { comparableConfiguration } from "../config/schema.ts";
+import { renderToml } from "../config/toml.ts";
+import type { ExperimentInfo, ExperimentSummary } from "../experiment/report/index.ts";
+import { renderExperimentHtml, summarizeExperiment } from "../experiment/report/index.ts";
+import type { ExperimentResults } from "../experiment/results.ts";
+import { runExperiment } from "../experiment/run-experiment.ts";
+import type { ProgressReporter } from "../progress.ts";
+import { silentProgress } from "../progress.ts";
+import { writeFileAtomic, writeJsonAtomic } from "../store/atomic-write.ts";
+import { openRunDirectory } from "../store/run-directory.ts";
+import { openSuite } from "../tasks/suites.ts";
+import type { TaskSet } from "../tasks/task.ts";
+import { createEmbeddedTrainer } from "../training/embedded-trainer.ts";
+import { hashWeights, resolveCheckpoint } from "./models.ts";
+import { versions } from "./provenance.ts";
+import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
+
+export interface ExperimentOptions {
+  /** Nested as in the schema; what is left out has its default. */
+  readonly configuration?: z.input<typeof experimentSchema>;
+  readonly progress?: ProgressReporter;
+  /** Stops cleanly; the same call resumes. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ExperimentReport {
+  /** The run's directory: `results.json`, `report.json`, `report.html`, every stage. */
+  readonly run: string;
+  readonly results: ExperimentResults;
+  readonly summary: ExperimentSummary;
+}
+
+/**
+ * Runs the experiment, or goes on with it, and writes its report.
+ * @throws ConfigError for what the user can mend; InfrastructureError where the run itself failed.
+ */
+export async function runPaperMini(options: ExperimentOptions = {}): Promise<ExperimentReport> {
+  const { progress = silentProgress } = options;
+  const signal = sharedSignal(options.signal);
+  const configuration = sized(resolveInput(experimentSchema, options.configuration ?? {}));
+  const base = await resolveCheckpoint(configuration.baseModel);
+  const baseHash = await hashWeights(base);
+  const suite = openSuite({ name: "mubpp" });
+  const { trainTasks, testTasks } = configuration.suite;
+  const heldOut = await suite.load({ split: configuration.evaluationSplit, limit: testTasks, seed: 0 });
+  const seeds: { seed: number; training: TaskSet }[] = [];
+  for (let seed = 1; seed <= configuration.seeds; seed++) {
+    seeds.push({ seed, training: await suite.load({ split: "train", limit: trainTasks, seed }) });
+  }
+
+  const run = await openRunDirectory({
+    directory: configuration.out,
+    configuration: {
+      experiment: "paper-mini",
+      ...comparableConfiguration(configuration),
+      trainHashes: seeds.map(({ training }) => training.hash),
+      heldOutHash: heldOut.hash,
+      baseHash,
+    },
+    versions,
+  });
+  try {
+    announceRun(run, progress);
+    const { generator, rollout, relabel, verifier, evaluation } = configuration;
+    const trainer = createEmbeddedTrainer({ threads: configuration.threads, generator, verifier });
+    const results = await withGrader(graderChoice(configuration, [heldOut], progress), (grader) =>
+      runExperiment(
+        {
+          base,
+          seeds,
+          heldOut,
+          settings: {
+            rolloutsPerTask: rollout.rolloutsPerTask,
+            rollout: { ...rollout, showPublicTests: false },
+            expertScope: relabel.scope,
+            programsPerTask: relabel.programsPerTask,
+            trajectoriesPerTask: relabel.trajectoriesPerTask,
+            verifierPrompt: { showPublicTests: verifier.showPublicTests },
+            pairsPerTask: verifier.pairsPerTask,
+            startFrom: generator.startFrom,
+          },
+          plan: evaluation,
+          sampling: { temperature: evaluation.temperature, maxTokens: evaluation.maxTokens },
+        },
+        { trainer, grader, store: run, progress, ...(signal && { signal }) },
+      ),
+    );
+    await writeJsonAtomic(run.path("results.json"), results);
+    const summary = summarizeExperiment(results, describe(configuration, seeds, heldOut, baseHash));
+    await writeJsonAtomic(run.path("report.json"), summary);
+    await writeFileAtomic(run.path("report.html"), renderExperimentHtml(summary));
+    return { run: run.directory, results, summary };
+  } finally {
+    await run.close();
+  }
+}
+
+type SizedConfiguration = ExperimentConfiguration & {
+  readonly seeds: number;
+  readonly suite: { readonly trainTasks: number; readonly testTasks: number };
+};
+
+function sized(configuration: ExperimentConfiguration): SizedConfiguration {
+  const size = EXPERIMENT_SIZES[configuration.quick ? "quick" : "full"];
+  const { seeds = size.seeds, suite } = configuration;
+  const { trainTasks = size.trainTasks, testTasks = size.testTasks } = suite;
+  return { ...configuration, seeds, suite: { trainTasks, testTasks } };
+}
+
+function describe(
+  configuration: SizedConfiguration,
+  seeds: readonly { readonly seed: number; readonly training: TaskSet }[],
+  heldOut: TaskSet,
+  baseHash: string,
+): ExperimentInfo {
+  const { evaluation, suite } = configuration;
+  const processor = cpus()[0]?.model.trim() ?? "unknown processor";
+  const provenance: [string, string][] = [
+    ...Object.entries(versions),
+    ["base model", `${configuration.baseModel} (sha256 ${baseHash})`],
+    [
+      "held-out tasks",
+      `${heldOut.suite} ${heldOut.version}, ${heldOut.split}: ${taskCount(heldOut)} (sha256 ${heldOut.hash})`,
+    ],
+    ...seeds.map(({ seed, training }): [string, string] => [
+      `training tasks, seed ${seed}`,
+      `${training.suite} ${training.version}, ${training.split}: ${taskCount(training)} (sha256 ${training.hash})`,
+    ]),
+    ["machine", `${processor}, ${availableParallelism()} cores, ${process.platform} ${process.arch}`],
+  ];
+  return {
+    name: "paper-mini",
+    command: commandOf(configuration),
+    finishedAt: new Date().toISOString(),
+    trainingTasks: suite.trainTasks,
+    search: { candidates: evaluation.candidates, turns: evaluation.turns, showPublicTests: false },
+    scoreForm: configuration.verifier.form,
+    provenance: provenance.map(([label, value]) => ({ label, value })),
+    configuration: renderToml(experimentSchema, configuration),
+  };
+}
+
+function taskCount({ tasks }: TaskSet): string {
+  return `${tasks.length} tasks`;
+}
+
+/** With a flag for every setting that is not the default; where the run lies and how fast it is make no difference. */
+function commandOf(configuration: SizedConfiguration): string {
+  const size = EXPERIMENT_SIZES[configuration.quick ? "quick" : "full"];
+  const defaults: Record<string, unknown> = flattenValues({ seeds: size.seeds, suite: size });
+  const values = flattenValues(comparableConfiguration(configuration));
+  const flags = listKeys(experimentSchema).flatMap(({ key, flag, defaultValue }) => {
+    const value = values[key];
+    return value === undefined || value === (defaultValue ?? defaults[key]) ? [] : [`${flag}=${showValue(value)}`];
+  });
+  return ["npx mucode experiment paper-mini", ...flags].join(" ");
+}

@@ -1,0 +1,92 @@
+/** One generator on the held-out tasks: a resumable stage with a record per task. */
+import { InfrastructureError } from "../errors.ts";
+import type { OutcomeGrader } from "../grading/grade.ts";
+import type { ProgressReporter } from "../progress.ts";
+import { collect } from "../rollout/collect.ts";
+import { Clocks } from "../rollout/timed.ts";
+import type { RunStore } from "../store/run-store.ts";
+import type { Task } from "../tasks/task.ts";
+import type { Checkpoint, Trainer } from "../training/trainer.ts";
+import type { Verifier } from "../verifier/verifier.ts";
+import type { VerifierName } from "./results.ts";
+import type { SolveTaskRequest, TaskRecord } from "./solve-task.ts";
+import { solveTask } from "./solve-task.ts";
+
+export interface EvaluateArmRequest extends Omit<SolveTaskRequest, "task"> {
+  /** The stage's name and its records'. */
+  readonly name: string;
+  readonly generator: Checkpoint;
+  readonly verifiers: Readonly<Partial<Record<VerifierName, Checkpoint>>>;
+  readonly tasks: readonly Task[];
+}
+
+export interface EvaluateArmParts {
+  readonly trainer: Trainer;
+  readonly grader: OutcomeGrader;
+  readonly store: RunStore;
+  readonly progress: ProgressReporter;
+  readonly signal?: AbortSignal;
+}
+
+/** Tasks under way at the same time: each asks for the candidates of many searches, so few fill the model's batches. */
+const CONCURRENCY = 24;
+
+/** `result[i]` belongs to `tasks[i]`; `null` where the infrastructure failed. */
+export async function evaluateArm(
+  request: EvaluateArmRequest,
+  parts: EvaluateArmParts,
+): Promise<(TaskRecord | null)[]> {
+  const { name, tasks } = request;
+  const { trainer, store, progress, signal } = parts;
+  const log = await store.openRecords<TaskRecord>(name);
+  try {
+    await store.stage(name, async (context) => {
+      const clocks = new Clocks();
+      const grader = clocks.grader(parts.grader);
+      const stage = progress.stage(name, { total: tasks.length, unit: "tasks" });
+      const generator = clocks.generator(await trainer.openGenerator(request.generator));
+      const verifiers = await openVerifiers(request.verifiers, trainer);
+      try {
+        const timed = Object.entries(verifiers).map(([key, verifier]) => [key, clocks.verifier(verifier)]);
+        const solving = { generator, grader, verifiers: Object.fromEntries(timed) as Record<string, Verifier> };
+        const { records, failures } = await collect({
+          items: tasks,
+          itemKey: (task) => task.id,
+          recordKey: (record) => record.taskId,
+          work: (task) => solveTask({ ...request, task }, solving, signal),
+          log,
+          concurrency: CONCURRENCY,
+          ...(signal && { signal }),
+          onRecord: () => stage.advance(),
+        });
+        stage.finish();
+        const [failure] = failures;
+        // Nothing is known then, which is no result: the stage stays open for the next attempt.
+        if (failure !== undefined && records.length === 0) {
+          throw new InfrastructureError(`no task could be evaluated: ${failure.message}`, { task: failure.key });
+        }
+        return { failures };
+      } finally {
+        clocks.charge(context);
+        await generator.close();
+        await Promise.all(Object.values(verifiers).map((verifier) => verifier.close()));
+      }
+    });
+    const byTask = new Map(log.records.map((record) => [record.taskId, record]));
+    return tasks.map(({ id }) => byTask.get(id) ?? null);
+  } finally {
+    await log.close();
+  }
+}
+
+/** Opens all of them. The caller closes them. */
+export async function openVerifiers(
+  checkpoints: Readonly<Partial<Record<VerifierName, Checkpoint>>>,
+  trainer: Trainer,
+): Promise<Partial<Record<VerifierName, Verifier>>> {
+  const verifiers: Partial<Record<VerifierName, Verifier>> = {};
+  for (const [name, checkpoint] of Object.entries(checkpoints) as [VerifierName, Checkpoint][]) {
+    verifiers[name] = await trainer.openVerifier(checkpoint);
+  }
+  return verifiers;
+}
