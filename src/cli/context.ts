@@ -19,6 +19,8 @@ export interface CliContext {
   readonly signal: AbortSignal;
   /** Makes the command end with this code although nothing was thrown, e.g. 1 for a check that found something. */
   setExitCode(code: number): void;
+  /** For a command that runs until it is told to stop: SIGTERM ends it well, with its exit code. */
+  expectTermination(): void;
   /** A line for people whose command was stopped or failed, e.g. that the same command resumes. */
   setResumeHint(hint: string): void;
 }

@@ -20,8 +20,8 @@ export interface InterruptOptions {
 }
 
 export interface Interrupt {
-  /** Whether a signal came. */
-  readonly interrupted: boolean;
+  /** The first signal that came. */
+  readonly signal: (typeof signals)[number] | null;
   /** Says the closing line; once. */
   sayStopped(): void;
   /** Stops listening. */
@@ -30,31 +30,32 @@ export interface Interrupt {
 
 /** Listens for signals and aborts `controller` at the first. */
 export function listenForInterrupt(controller: AbortController, options: InterruptOptions): Interrupt {
-  let interrupted = false;
+  let first: (typeof signals)[number] | null = null;
   let said = false;
   const sayStopped = (): void => {
     if (!said) options.stderr.write(`${options.hint()}\n`);
     said = true;
   };
-  const listener = (): void => {
-    if (interrupted) {
+  const listenTo = (signal: (typeof signals)[number]) => (): void => {
+    if (first !== null) {
       sayStopped();
       options.exit(exitCodes.interrupted);
       return;
     }
-    interrupted = true;
+    first = signal;
     // The terminal has just shown ^C on the line of the progress.
     options.stderr.write("\nStopping; Ctrl-C again stops at once.\n");
     controller.abort(new DOMException("interrupted", "AbortError"));
   };
-  for (const signal of signals) options.source.on(signal, listener);
+  const listeners = signals.map((signal) => [signal, listenTo(signal)] as const);
+  for (const [signal, listener] of listeners) options.source.on(signal, listener);
   return {
-    get interrupted() {
-      return interrupted;
+    get signal() {
+      return first;
     },
     sayStopped,
     dispose() {
-      for (const signal of signals) options.source.off(signal, listener);
+      for (const [signal, listener] of listeners) options.source.off(signal, listener);
     },
   };
 }

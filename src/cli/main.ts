@@ -22,6 +22,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
   const output = watchOutput(stdout, stderr, controller);
   let exitCode: number = exitCodes.ok;
   let resumeHint: string | undefined;
+  let terminationExpected = false;
   const interrupt = listenForInterrupt(controller, {
     stderr: output.stderr,
     source: options.signals ?? process,
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     stderr: output.commandStderr,
     signal: controller.signal,
     setExitCode: (code) => (exitCode = code),
+    expectTermination: () => (terminationExpected = true),
     setResumeHint: (hint) => (resumeHint = hint),
   };
   let program: Command | undefined;
@@ -40,11 +42,11 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     // Loaded here, so that whoever brings commands of their own needs none of what the built-in ones do.
     program = createProgram(options.commands ?? (await import("./commands.ts")).commands, context);
     await program.parseAsync([...argv], { from: "user" });
-    return interrupt.interrupted ? stopped() : exitCode;
+    return interrupt.signal === null ? exitCode : stopped(terminationExpected && interrupt.signal === "SIGTERM");
   } catch (error) {
     // Progress that was under way stays as it is: nothing of it may be drawn over the message.
     output.endProgress();
-    if (interrupt.interrupted) return stopped();
+    if (interrupt.signal !== null) return stopped();
     // Nobody reads the results any more (`mucode … | head`): there is nothing left to do, and nothing wrong.
     if (output.closed()) return exitCodes.ok;
     if (program === undefined || !(error instanceof CommanderError))
@@ -60,9 +62,9 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     output.dispose();
   }
 
-  function stopped(): number {
+  function stopped(asExpected = false): number {
     interrupt.sayStopped();
-    return exitCodes.interrupted;
+    return asExpected ? exitCode : exitCodes.interrupted;
   }
 }
 

@@ -27,7 +27,7 @@ describe("mucode serve", () => {
     const answer = await client.completions.create({ model: "mubpp-base", prompt: "def", max_tokens: 3 });
     expect(answer.choices[0]!.text).not.toBe("");
     signals.emit("SIGTERM");
-    await ended;
+    expect(await ended).toBe(0);
     expect(output().stdout).toBe("");
     await expect(client.models.list({ maxRetries: 0 })).rejects.toThrow(/connect/i);
   });
@@ -46,6 +46,6 @@ describe("mucode serve", () => {
     expect((await new OpenAI({ baseURL, apiKey: "secret-key" }).models.list()).data).toHaveLength(1);
     expect(output().stderr).not.toContain("secret-key");
     signals.emit("SIGINT");
-    await ended;
+    expect(await ended).toBe(130);
   });
 });

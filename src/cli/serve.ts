@@ -8,7 +8,9 @@ import type { RegisterCommand } from "./context.ts";
 export const registerServeCommand: RegisterCommand = (program, context) => {
   const command = program
     .command("serve")
-    .description("Serve a checkpoint by OpenAI's API: chat completions and completions.");
+    .description(
+      "Serve a checkpoint by OpenAI's API: chat completions and completions; a model of scores by /classify.",
+    );
   addConfigurationFlags(command, serveSchema);
   command.action(async () => {
     const configuration = readConfiguration(command, serveSchema);
@@ -19,6 +21,7 @@ export const registerServeCommand: RegisterCommand = (program, context) => {
       ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
       onError: (error) => context.stderr.write(`mucode: ${error instanceof Error ? error.message : String(error)}\n`),
     });
+    context.expectTermination();
     context.stderr.write(`Serving ${server.model} at ${server.url}\n`);
     if (!context.signal.aborted) await once(context.signal, "abort");
     await server.close();

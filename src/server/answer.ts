@@ -30,6 +30,10 @@ export async function answer<P extends SharedParameters>(
   options: AppOptions,
 ): Promise<Response> {
   options.admission.assertOpen();
+  if (options.output === "score") {
+    const message = `${options.name} is a model of scores, which writes no text: ask /classify`;
+    throw new ApiError(400, message, { code: "unsupported_endpoint" });
+  }
   const parameters = endpoint.parse(await readJson(request));
   assertModel(parameters.model, options.name);
   const { stream = false, stream_options: streamOptions } = parameters;
@@ -153,7 +157,8 @@ function limitedGeneration(
   };
 }
 
-async function readJson(request: Request): Promise<unknown> {
+/** The body of a request. @throws {ApiError} when it is not JSON. */
+export async function readJson(request: Request): Promise<unknown> {
   // Another type is what a page in a browser could send without asking.
   const type = request.headers.get("content-type") ?? "";
   if (!/^application\/json\s*(?:;|$)/i.test(type)) {

@@ -4,6 +4,8 @@ import type { Admission } from "./admission.ts";
 
 export interface ServedModel {
   readonly model: TrainableModel;
+  /** What the model gives: text, or one number per sequence. */
+  readonly output: "text" | "score";
   /** What clients call it. */
   readonly name: string;
   /** Of its weights: equal fingerprints, seeds and prompts give equal texts. */

@@ -1,4 +1,4 @@
-/** The routes: OpenAI's endpoints for one model. */
+/** The routes: OpenAI's endpoints for one model, and the classification endpoint for one of scores. */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createGuard } from "./admission.ts";
@@ -6,6 +6,7 @@ import type { AppOptions } from "./app-options.ts";
 import { answer, assertModel } from "./answer.ts";
 import { ApiError, toApiError } from "./api-error.ts";
 import { chatEndpoint } from "./chat-endpoint.ts";
+import { classify } from "./classify-endpoint.ts";
 import { completionEndpoint } from "./completion-endpoint.ts";
 
 export function createApp(options: AppOptions): Hono {
@@ -28,10 +29,12 @@ export function createApp(options: AppOptions): Hono {
     admission.assertOpen();
     return context.json({ status: "ok", model: name });
   });
-  app.use("/v1/*", async ({ req }, next) => {
-    guard(req.raw.headers);
-    await next();
-  });
+  for (const guarded of ["/v1/*", "/classify"]) {
+    app.use(guarded, async ({ req }, next) => {
+      guard(req.raw.headers);
+      await next();
+    });
+  }
   app.get("/v1/models", (context) => context.json({ object: "list", data: [described] }));
   app.get("/v1/models/:id{.+}", (context) => {
     assertModel(context.req.param("id"), name);
@@ -45,6 +48,7 @@ export function createApp(options: AppOptions): Hono {
   });
   app.post("/v1/chat/completions", limit, async ({ req }) => answer(req.raw, chatEndpoint, options));
   app.post("/v1/completions", limit, async ({ req }) => answer(req.raw, completionEndpoint, options));
+  app.post("/classify", limit, async ({ req }) => classify(req.raw, options));
   return app;
 }
 
@@ -53,4 +57,5 @@ const METHODS: Readonly<Record<string, string>> = {
   "/v1/models": "GET",
   "/v1/chat/completions": "POST",
   "/v1/completions": "POST",
+  "/classify": "POST",
 };

@@ -1,5 +1,6 @@
 /** A checkpoint behind OpenAI's API. */
-import { basename } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { z } from "zod";
 import { hashWeights, resolveCheckpoint } from "../api/models.ts";
 import { resolveInput } from "../config/resolve.ts";
@@ -33,6 +34,7 @@ export async function serve(options: ServeOptions = {}): Promise<ServedCheckpoin
     const server = await openServer({
       ...rest,
       model,
+      output: await readOutput(checkpoint.directory),
       name,
       fingerprint,
       requestTimeoutMs: requestTimeout * 1000,
@@ -52,4 +54,12 @@ export async function serve(options: ServeOptions = {}): Promise<ServedCheckpoin
     await model.close();
     throw error;
   }
+}
+
+/** The checkpoint has been loaded: its configuration is known to be sound. */
+async function readOutput(directory: string): Promise<"text" | "score"> {
+  const { architectures } = JSON.parse(await readFile(join(directory, "config.json"), "utf8")) as {
+    architectures?: readonly string[];
+  };
+  return architectures?.[0]?.endsWith("ForSequenceClassification") ? "score" : "text";
 }

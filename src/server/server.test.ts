@@ -31,6 +31,7 @@ afterAll(async () => {
 async function open(changes: Partial<ServerOptions> = {}): Promise<{ server: RunningServer; client: OpenAI }> {
   const server = await openServer({
     model,
+    output: "text",
     name: "m",
     fingerprint: "fp",
     port: 0,
