@@ -96,19 +96,23 @@ function stepName({ before, after }: Difference, label: (protocol: string) => st
   return `${short(after)} − ${short(before)}`;
 }
 
-function showRate({ mean, low, high }: Estimate): string {
+/** `62.0 [55.5, 68.1]`, per cent. */
+export function showRate({ mean, low, high }: Estimate): string {
   return `${percent(mean)} [${percent(low)}, ${percent(high)}]`;
 }
 
-function showDifference({ mean, low, high }: Estimate): string {
+/** `+3.1 [−0.4, +6.6]`, percentage points. */
+export function showDifference({ mean, low, high }: Estimate): string {
   return `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
 }
 
-function percent(share: number): string {
+/** One decimal, without the sign. */
+export function percent(share: number): string {
   return (100 * share).toFixed(1);
 }
 
-function signed(share: number): string {
+/** Percentage points with their sign, one decimal. */
+export function signed(share: number): string {
   const text = percent(Math.abs(share));
   return Number(text) === 0 ? "0.0" : `${share < 0 ? "−" : "+"}${text}`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ExperimentResults } from "../results.ts";
 import { combineVerdicts, judgeClaims, SMALLEST_GAIN, verdictOf } from "./claims.ts";
-import { bestOfFive, greedy, madeUpInfo, noResults, outcomesOf } from "./made-up-results.ts";
+import { bestOfFive, greedy, madeUpInfo, noResults, outcomesOf } from "../../../test/made-up-experiment.ts";
 
 const interval = (low: number, high: number, taskCount = 1000) =>
   ({ mean: (low + high) / 2, low, high, taskCount, method: "bootstrap" }) as const;

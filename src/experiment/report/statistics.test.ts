@@ -3,7 +3,7 @@ import type { ExperimentResults } from "../results.ts";
 import { computeClosedForms } from "./closed-forms.ts";
 import { adjustByHolm, bootstrapPValue, estimateContrast } from "./contrasts.ts";
 import { sumCosts, summarizeRecoverability } from "./costs.ts";
-import { bestOfFive, greedy, noResults, outcomesOf } from "./made-up-results.ts";
+import { bestOfFive, greedy, noResults, outcomesOf } from "../../../test/made-up-experiment.ts";
 import { estimateSolveRates, runsUnder } from "./solve-rates.ts";
 
 const results: ExperimentResults = {

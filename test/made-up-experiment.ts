@@ -1,6 +1,6 @@
 /** Made-up results and facts for tests: four tasks, values small enough to compute by hand. */
-import type { ArmName, ExperimentResults, Protocol, ProtocolOutcomes } from "../results.ts";
-import type { ExperimentInfo } from "./info.ts";
+import type { ArmName, ExperimentResults, Protocol, ProtocolOutcomes } from "../src/experiment/results.ts";
+import type { ExperimentInfo } from "../src/experiment/report/info.ts";
 
 export const madeUpInfo: ExperimentInfo = {
   name: "made-up",
