@@ -2,164 +2,17 @@
  * What the method does, item by item, with a scripted generator, grader, verifier and trainer. A failing item is a
  * decision about the method, not a nuisance. Each names the step of `docs/method.md` that it holds the code to.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { createScriptedGenerator } from "../src/generator/scripted-generator.ts";
+import { GeneratorError } from "../src/errors.ts";
 import type { ProposeRequest } from "../src/generator/generator.ts";
+import { createScriptedGenerator } from "../src/generator/scripted-generator.ts";
 import type { OutcomeGrader } from "../src/grading/grade.ts";
-import { createTaskGrader } from "../src/grading/task-grader.ts";
 import { silentProgress } from "../src/progress.ts";
+import { collectRollouts } from "../src/rollout/collect-rollouts.ts";
 import type { GradedTrajectory } from "../src/rollout/graded-trajectory.ts";
-import type { RecordLog, RunStore } from "../src/store/run-store.ts";
-import type { StageContext } from "../src/store/stages.ts";
 import { searchBestOfN } from "../src/search/best-of-n.ts";
-import type { Task } from "../src/tasks/task.ts";
-import { iterateExpert, type IterationSettings, type Method } from "../src/training/expert-iteration.ts";
-import type { GeneratorExample } from "../src/training/relabel.ts";
-import type { Trainer, TrainingRequest, TrainingSummary, VerifierData } from "../src/training/trainer.ts";
 import { createScriptedVerifier } from "../src/verifier/scripted-verifier.ts";
-
-/** `r…` is right; `p…` passes the public test alone; `w…` fails it; anything else fails it too. */
-const PUBLIC = "assert f(1) == PUBLIC";
-const PRIVATE = "assert f(2) == PRIVATE";
-const task = (id: string): Task => ({
-  id,
-  prompt: `Write ${id}.`,
-  language: "python",
-  entryPoint: "f",
-  publicTests: [{ kind: "assert", source: PUBLIC }],
-  goldProgram: "GOLD",
-});
-/** Knows both kinds of tests and names the failing one, so that whatever leaks can be seen. */
-const grader: OutcomeGrader = createTaskGrader({
-  grader: {
-    grade: async ({ program, tests }) => {
-      const results = tests.map((test) => {
-        const source = test.kind === "assert" ? test.source : "";
-        const passes = program?.startsWith("r") === true || (source === PUBLIC && program?.startsWith("p") === true);
-        return passes
-          ? ({ verdict: "passed" } as const)
-          : ({ verdict: "failed", statement: source, obtained: program ?? "nothing" } as const);
-      });
-      return { verdict: results.find(({ verdict }) => verdict !== "passed")?.verdict ?? "passed", tests: results };
-    },
-    close: async () => {},
-  },
-  privateTests: { of: () => [{ kind: "assert", source: PRIVATE }] },
-});
-
-const settings: IterationSettings = {
-  iterations: 1,
-  rolloutsPerTask: 2,
-  rollout: { turns: 3, temperature: 0.7, maxTokens: 10, showPublicTests: false },
-  expertRule: "outcome-then-verifier",
-  expertScope: "all",
-  programsPerTask: 1,
-  trajectoriesPerTask: 3,
-  verifierLoss: "bradley-terry",
-  verifierExperience: "all",
-  verifierPrompt: { showPublicTests: true },
-  pairsPerTask: 100,
-  startFrom: "base",
-  seed: 7,
-};
-
-/** Keeps a run's records, and the results of its stages, in memory. */
-function memoryStore(): RunStore & { readonly logs: Map<string, unknown[]> } {
-  const logs = new Map<string, unknown[]>();
-  const stages = new Map<string, Promise<unknown>>();
-  return {
-    logs,
-    path: (...parts) => parts.join("/"),
-    async openRecords<R>(name: string): Promise<RecordLog<R>> {
-      const records = (logs.get(name) ?? []) as R[];
-      logs.set(name, records);
-      return { records, append: (record) => void records.push(record), close: async () => {} };
-    },
-    stage<T>(name: string, work: (stage: StageContext) => Promise<T>): Promise<T> {
-      const stage = (stages.get(name) as Promise<T> | undefined) ?? work({ name, spend: () => {} });
-      stages.set(name, stage);
-      return stage;
-    },
-    totals: async () => ({ stages: [], resources: [] }) as never,
-  };
-}
-
-interface Script {
-  readonly tasks: readonly string[];
-  readonly method?: Method;
-  readonly settings?: Partial<IterationSettings>;
-  /** The program that the generator of a checkpoint writes. */
-  readonly write: (facts: { checkpoint: string; task: string; rollout: number; turn: number }) => string;
-  /** How long the generator thinks, milliseconds; default not at all. */
-  readonly delayMs?: (request: ProposeRequest) => number;
-  /** The verifier's score of a program; default 0. */
-  readonly score?: (program: string) => number;
-}
-
-/** Runs the whole iteration on a script and says who was asked what. */
-async function play(script: Script) {
-  const store = memoryStore();
-  const proposals: ProposeRequest[] = [];
-  const scored: unknown[] = [];
-  const generatorFits: { examples: readonly GeneratorExample[]; request: TrainingRequest }[] = [];
-  const verifierFits: { data: VerifierData; request: TrainingRequest }[] = [];
-  const summary: TrainingSummary = { steps: 0, examples: 0, tooLong: 0, tokens: 0, firstLoss: null, lastLoss: null };
-  const trainer: Trainer = {
-    async trainGenerator(examples, request) {
-      generatorFits.push({ examples, request });
-      return summary;
-    },
-    async trainVerifier(data, request) {
-      verifierFits.push({ data, request });
-      return summary;
-    },
-    openGenerator: async ({ directory }) => {
-      const rollouts = new Map<string, number>();
-      const generator = createScriptedGenerator((request) => {
-        proposals.push(request);
-        const name = /Write (\w+)\./.exec(request.conversation[0]!.content)![1]!;
-        const turn = (request.conversation.length - 1) / 2;
-        // A rollout is known by its first seed; later turns by their history.
-        const key = turn === 0 ? `${name} ${rollouts.size}` : request.conversation[1]!.content;
-        if (turn === 0) rollouts.set(key, [...rollouts.keys()].filter((one) => one.startsWith(`${name} `)).length);
-        const rollout = turn === 0 ? rollouts.get(key)! : Number(/#(\d+)/.exec(key)![1]);
-        return `${script.write({ checkpoint: directory, task: name, rollout, turn })} #${rollout}`;
-      });
-      return {
-        ...generator,
-        async propose(request, signal) {
-          const completions = await generator.propose(request, signal);
-          await delay(script.delayMs?.(request) ?? 0);
-          return completions;
-        },
-      };
-    },
-    openVerifier: async () =>
-      createScriptedVerifier((request) => {
-        scored.push(request);
-        return script.score?.(request.program) ?? 0;
-      }),
-  };
-  const iterations = await iterateExpert(
-    {
-      method: script.method ?? "mucode",
-      tasks: script.tasks.map(task),
-      base: { directory: "base" },
-      settings: { ...settings, ...script.settings },
-    },
-    { trainer, grader, store, progress: silentProgress },
-  );
-  const trajectories = (name: string): GradedTrajectory[] => (store.logs.get(name) ?? []) as GradedTrajectory[];
-  return { iterations, proposals, scored, generatorFits, verifierFits, trajectories };
-}
-
-/** `state → completion` of each example, a state by the programs already in it. */
-const labels = (examples: readonly GeneratorExample[]): string[] =>
-  examples.map(({ taskId, conversation, completion }) => {
-    const programs = conversation.filter(({ role }) => role === "assistant").map(({ content }) => content);
-    return `${taskId} [${programs.join(", ")}] → ${completion}`;
-  });
+import { grader, labels, memoryStore, play, PRIVATE, PUBLIC, settings, task, type Script } from "./scripted-run.ts";
 
 describe("the method's semantics", () => {
   it("1. The generator sees the prompt, its own programs and feedback of public tests: never a private test or a gold program (the MDP; step 1)", async () => {
@@ -375,5 +228,272 @@ describe("the method's semantics", () => {
     const quick = await results(() => 0);
     expect(await results(({ seeds }) => seeds[0]! % 20)).toEqual(quick);
     expect(await results(({ conversation }) => 20 - 5 * conversation.length)).toEqual(quick);
+  });
+
+  it("18. The public tests stand in a prompt only where told to, the generator's and the verifier's by themselves (steps 1 and 3)", async () => {
+    const shown = async (inGenerator: boolean, inVerifier: boolean) => {
+      const { proposals, records } = await play({
+        tasks: ["a"],
+        settings: {
+          rollout: { ...settings.rollout, showPublicTests: inGenerator },
+          verifierPrompt: { showPublicTests: inVerifier },
+        },
+        write: ({ rollout }) => (rollout === 0 ? "r" : "w"),
+      });
+      const [example] = records("mucode/iteration-1/verifier-data") as { prompt: unknown }[];
+      return [proposals[0]!.conversation, example!.prompt].map((prompt) => JSON.stringify(prompt).includes(PUBLIC));
+    };
+    expect(await shown(false, false)).toEqual([false, false]);
+    expect(await shown(true, false)).toEqual([true, false]);
+    expect(await shown(false, true)).toEqual([false, true]);
+  });
+
+  it("19. Nothing that a model learns from holds a private test or a gold program, and what the verifier learns from no feedback (steps 3 and 6)", async () => {
+    const { records } = await play({
+      tasks: ["a", "b"],
+      write: ({ task: name, turn }) => (turn === 0 ? "w" : name === "a" ? "p" : "r"),
+    });
+    const [verifier, generator] = ["verifier-data", "generator-data"].map((name) =>
+      JSON.stringify(records(`mucode/iteration-1/${name}`)),
+    );
+    expect(verifier).toContain('"chosen"');
+    expect(generator).toContain("Failed:");
+    for (const data of [verifier, generator]) {
+      expect(data).not.toContain(PRIVATE);
+      expect(data).not.toContain("GOLD");
+    }
+    expect(verifier).not.toContain("Failed:");
+  });
+
+  it("20. Cross-entropy learns from every distinct program and its own outcome, also of tasks where all are right or all wrong (step 3)", async () => {
+    const { verifierFits } = await play({
+      tasks: ["a", "b", "c"],
+      settings: { verifierLoss: "bce" },
+      write: ({ task: name, turn }) => ({ a: "r", b: "w", c: turn === 0 ? "p" : "r" })[name]!,
+    });
+    const { data } = verifierFits[0]!;
+    const learned = data.loss === "bce" ? data.labels : [];
+    expect(learned.map((one) => `${one.task.id} ${one.program.trim()} ${one.outcome}`).toSorted()).toEqual([
+      "a r #0 true",
+      "a r #1 true",
+      "b w #0 false",
+      "b w #1 false",
+      // It passed the public tests, and its rollout was over.
+      "c p #0 false",
+      "c p #1 false",
+    ]);
+  });
+
+  it("21. At most so many pairs of a task train the verifier as it is told, and twice as many labels: drawn by the seed, none twice (step 3)", async () => {
+    const draw = async (verifierLoss: "bradley-terry" | "bce", seed: number) => {
+      const { verifierFits } = await play({
+        tasks: ["a"],
+        settings: { pairsPerTask: 3, rolloutsPerTask: 8, verifierLoss, seed },
+        write: ({ rollout }) => `${rollout % 2 ? "r" : "w"}${rollout}`,
+      });
+      const { data } = verifierFits[0]!;
+      return data.loss === "bce"
+        ? data.labels.map(({ program }) => program)
+        : data.pairs.map(({ right, wrong }) => `${right} ${wrong}`);
+    };
+    expect(new Set(await draw("bradley-terry", 7)).size).toBe(3);
+    expect(new Set(await draw("bce", 7)).size).toBe(6);
+    expect(await draw("bradley-terry", 7)).toEqual(await draw("bradley-terry", 7));
+    expect(await draw("bradley-terry", 8)).not.toEqual(await draw("bradley-terry", 7));
+  });
+
+  it("22. A completion without a program is a wrong turn like another: no expert, no lesson for the verifier, but a state to relabel (steps 3 to 5)", async () => {
+    const { trajectories, verifierFits, generatorFits } = await play({
+      tasks: ["a", "b"],
+      settings: { expertRule: "verifier", rollout: { ...settings.rollout, turns: 2 } },
+      write: ({ task: name, rollout, turn }) =>
+        name === "b" || (rollout === 0 && turn === 0) ? "```\n\n```\nI do not know" : "r",
+    });
+    const first = trajectories("base/trajectories").find(({ taskId, turns }) => taskId === "a" && turns.length === 2);
+    expect([first!.turns[0]!.program, first!.outcomes]).toEqual([null, [false, true]]);
+    expect(verifierFits[0]!.data).toEqual({ loss: "bradley-terry", pairs: [] });
+    expect(labels(generatorFits[0]!.examples).map((label) => label.replaceAll(/```[^#]*/g, "… ").trim())).toEqual([
+      "a [] → r #0",
+      "a [… #0] → r #0",
+      "a [] → r #1",
+    ]);
+  });
+
+  it("23. A trajectory that ends in a program that passes the public tests alone has failed: RFT leaves it out, µCode relabels it first (step 5)", async () => {
+    const script: Script = {
+      tasks: ["a"],
+      settings: { trajectoriesPerTask: 1 },
+      write: ({ rollout, turn }) => (rollout === 0 ? ["w", "r"] : ["w", "p"])[turn]!,
+    };
+    const relabelled = (await play(script)).generatorFits[0]!.examples.filter(({ label }) => label === "expert");
+    expect(labels(relabelled)).toEqual(["a [] → r #0", "a [w #1] → r #0"]);
+    const imitated = (await play({ ...script, method: "rft" })).generatorFits[0]!.examples;
+    expect(labels(imitated)).toEqual(["a [] → r #0", "a [w #0] → r #0"]);
+  });
+
+  it("24. A rollout that the infrastructure fails is counted and left out of D, neither right nor wrong; it costs no other (step 1)", async () => {
+    const { iterations, trajectories, verifierFits } = await play({
+      tasks: ["a"],
+      settings: { rolloutsPerTask: 3 },
+      write: ({ rollout }) => {
+        if (rollout === 1) throw new GeneratorError("the server is away");
+        return rollout === 0 ? "r" : "w";
+      },
+    });
+    expect(iterations[0]!.rollouts).toMatchObject({ rollouts: 2, failures: [{ kind: "GeneratorError" }] });
+    expect(iterations[0]!.rollouts.solvedByTurn).toEqual([0.5, 0.5, 0.5]);
+    expect(
+      trajectories("base/trajectories")
+        .map(({ rolloutIndex }) => rolloutIndex)
+        .toSorted(),
+    ).toEqual([0, 2]);
+    expect(verifierFits[0]!.data).toMatchObject({ pairs: [{ right: "r #0\n", wrong: "w #2\n" }] });
+  });
+
+  it("25. The second iteration's generator learns from the states of all iterations, as many trajectories of each, all labelled with the best of D (steps 2, 4 and 5)", async () => {
+    const { generatorFits } = await play({
+      tasks: ["a"],
+      settings: { iterations: 2, trajectoriesPerTask: 1, rollout: { ...settings.rollout, turns: 2 } },
+      write: ({ checkpoint, rollout, turn }) => (checkpoint === "base" ? `w${turn}` : rollout === 1 ? "r" : `v${turn}`),
+    });
+    expect(labels(generatorFits[0]!.examples)).toEqual([]);
+    expect(labels(generatorFits[1]!.examples)).toEqual(["a [] → r #1", "a [w0 #0] → r #1", "a [v0 #0] → r #1"]);
+  });
+
+  it("26. With one turn every state is a prompt alone: single-turn training (the baseline)", async () => {
+    for (const method of ["rft", "mucode"] as const) {
+      const { generatorFits } = await play({
+        tasks: ["a"],
+        method,
+        settings: { rollout: { ...settings.rollout, turns: 1 } },
+        write: ({ rollout }) => (rollout === 0 ? "r" : "w"),
+      });
+      expect(labels(generatorFits[0]!.examples)).toEqual(["a [] → r #0"]);
+    }
+  });
+
+  it("27. The rule `outcome` takes the first right program and asks for no score; the others ask for scores of the programs they rank, once each (step 4)", async () => {
+    const ask = async (expertRule: "outcome" | "verifier" | "outcome-then-verifier") => {
+      const { scored, generatorFits } = await play({
+        tasks: ["a"],
+        settings: { expertRule, rolloutsPerTask: 4 },
+        write: ({ rollout }) => `${rollout === 0 ? "w" : "r"}${rollout}`,
+        score: (program) => Number(program[1]),
+      });
+      const programs = scored.map((request) => (request as { program: string }).program.slice(0, 2)).toSorted();
+      const expert = generatorFits[0]!.examples.find(({ label }) => label === "expert")!;
+      return [programs, expert.completion.slice(0, 2)];
+    };
+    expect(await ask("outcome")).toEqual([[], "r1"]);
+    expect(await ask("outcome-then-verifier")).toEqual([["r1", "r2", "r3"], "r3"]);
+    expect(await ask("verifier")).toEqual([["r1", "r2", "r3", "w0"], "r3"]);
+  });
+
+  it("28. Found first means in an earlier iteration, then in an earlier rollout, then at an earlier turn; a program that the verifier cannot read comes last (step 4)", async () => {
+    const first = async (script: Partial<Script>) => {
+      const { generatorFits } = await play({
+        tasks: ["a"],
+        settings: { expertRule: "verifier", ...script.settings },
+        write: ({ checkpoint, turn }) => `${checkpoint === "base" ? "w" : "v"}${turn}`,
+        ...(script.score && { score: script.score }),
+      });
+      return generatorFits.at(-1)!.examples[0]!.completion;
+    };
+    expect(await first({ settings: { expertRule: "verifier" } })).toBe("w0 #0");
+    expect(await first({ settings: { expertRule: "verifier", iterations: 2 } })).toBe("w0 #0");
+    const unread = (program: string): number => (program.startsWith("w0") ? -Infinity : -500);
+    expect(await first({ settings: { expertRule: "verifier" }, score: unread })).toBe("w1 #0");
+  });
+
+  it("29. Told to learn from the base model alone, the verifier is fitted once on its programs and ranks those of every iteration (step 3)", async () => {
+    const { iterations, verifierFits, generatorFits } = await play({
+      tasks: ["a"],
+      settings: { iterations: 3, verifierExperience: "base" },
+      write: ({ checkpoint, rollout }) => (checkpoint === "base" ? ["r1", "w"][rollout]! : "r9"),
+      score: (program) => Number(program[1]),
+    });
+    const pairs = verifierFits.map(({ data }) => (data.loss === "bradley-terry" ? data.pairs : []));
+    expect(pairs.map((fit) => fit.map(({ right, wrong }) => `${right.trim()} > ${wrong.trim()}`))).toEqual([
+      ["r1 #0 > w #1"],
+    ]);
+    expect(iterations.map(({ verifier }) => verifier!.directory)).toEqual(
+      Array.from({ length: 3 }, () => "mucode/iteration-1/verifier"),
+    );
+    expect(generatorFits[1]!.examples[0]!.completion).toBe("r9 #0");
+  });
+
+  it("30. How many rollouts are under way at once changes nothing, nor which other tasks there are (step 1)", async () => {
+    const roll = async (tasks: readonly string[], concurrency: number): Promise<GradedTrajectory[]> => {
+      const store = memoryStore();
+      const log = await store.openRecords<GradedTrajectory>("trajectories");
+      const { records } = await collectRollouts(
+        { tasks: tasks.map(task), rolloutsPerTask: 4, settings: settings.rollout, seed: 7 },
+        {
+          generator: createScriptedGenerator(({ seeds, conversation }, index) => {
+            const [kind, text] = [["w", "w", "w", "p", "r"][seeds[index]! % 5], conversation.at(-1)!.content];
+            return `${kind}${seeds[index]! % 97} # ${text.length}`;
+          }),
+          grader,
+          log,
+          stage: silentProgress.stage("rollouts", { total: 0, unit: "rollouts" }),
+          concurrency,
+        },
+      );
+      return [...records];
+    };
+    const names = ["a", "b", "c", "d"];
+    const one = await roll(names, 1);
+    expect(new Set(one.map(({ stopReason }) => stopReason)).size).toBe(2);
+    for (const concurrency of [2, 7, 256]) expect(await roll(names, concurrency)).toEqual(one);
+    expect(await roll(["c"], 256)).toEqual(one.filter(({ taskId }) => taskId === "c"));
+  });
+
+  it("31. The base model's rollouts do not depend on the method, and a run makes them once for all its arms (step 1)", async () => {
+    const write: Script["write"] = ({ rollout, turn }) => (rollout === 0 && turn === 1 ? "r" : `w${turn}`);
+    const [mucode, rft] = [await play({ tasks: ["a"], write }), await play({ tasks: ["a"], write, method: "rft" })];
+    expect(rft.proposals).toEqual(mucode.proposals);
+    const store = memoryStore();
+    await play({ tasks: ["a"], write, store });
+    expect((await play({ tasks: ["a"], write, store, method: "rft" })).proposals).toEqual([]);
+  });
+
+  it("32. An arm of fewer turns that shares longer rollouts learns what it would have learned from its own (step 1)", async () => {
+    const script: Script = {
+      tasks: ["a", "b"],
+      method: "rft",
+      settings: { rolloutsPerTask: 3, rollout: { ...settings.rollout, turns: 1 } },
+      write: ({ task: name, rollout, turn }) => (turn === rollout ? `r${name}` : `w${turn}`),
+    };
+    const [alone, sharing] = [await play(script), await play({ ...script, request: { shared: { baseTurns: 3 } } })];
+    expect(
+      sharing
+        .trajectories("base/trajectories")
+        .map(({ turns }) => turns.length)
+        .toSorted(),
+    ).toEqual([1, 1, 2, 2, 3, 3]);
+    expect(sharing.generatorFits[0]!.examples).toEqual(alone.generatorFits[0]!.examples);
+    expect(sharing.iterations[0]!.rollouts).toEqual(alone.iterations[0]!.rollouts);
+  });
+
+  it("33. In search the verifier is asked for a task and one program at every turn, never what came before; ties go to the candidate written first, and no program to the last (inference)", async () => {
+    const scored: object[] = [];
+    const trajectory = await searchBestOfN(
+      { task: task("a"), rule: "verifier", settings: { ...settings.rollout, candidates: 3 }, seed: 1 },
+      {
+        generator: createScriptedGenerator(({ conversation }, index) =>
+          index === 0 ? "```\n```" : `w${conversation.length}${index}`,
+        ),
+        verifier: createScriptedVerifier((request) => {
+          scored.push(request);
+          return -1000;
+        }),
+        grader,
+      },
+    );
+    expect(trajectory).toMatchObject({ stopReason: "turn-limit", turns: { length: 3 } });
+    expect(trajectory.turns.map(({ program }) => program!.trim())).toEqual(["w11", "w31", "w51"]);
+    expect(scored).toHaveLength(6);
+    for (const request of scored) expect(Object.keys(request).toSorted()).toEqual(["program", "task"]);
+    expect(JSON.stringify(scored)).not.toContain("Failed:");
   });
 });
