@@ -229,7 +229,7 @@ describe("a checkpoint", () => {
     const cases: Record<string, [() => Promise<void>, RegExp]> = {
       "of another architecture": [
         () => editJson("config.json", (json) => (json["model_type"] = "gpt2")),
-        /config\.json: model_type is "gpt2"; expected "llama"/,
+        /config\.json: model_type is "gpt2"; expected one of "llama", "mistral", "qwen2", "qwen3"/,
       ],
       "with another head": [
         () => editJson("config.json", (json) => (json["architectures"] = ["LlamaForTokenClassification"])),
@@ -243,9 +243,39 @@ describe("a checkpoint", () => {
           }),
         /config\.json: num_labels is 2; expected 1/,
       ],
-      "with biases": [
-        () => editJson("config.json", (json) => (json["attention_bias"] = true)),
-        /config\.json: attention_bias is true; expected false/,
+      "with weights of fewer bits": [
+        () => editJson("config.json", (json) => (json["quantization_config"] = { bits: 4 })),
+        /config\.json: quantization_config is \{"bits":4\}; expected none/,
+      ],
+      "with layers that look back a little way": [
+        () => editJson("config.json", (json) => (json["layer_types"] = ["full_attention", "sliding_attention"])),
+        /config\.json: layer_types is .*; expected "full_attention" in every layer/,
+      ],
+      "of Mistral's kind with a window": [
+        () =>
+          editJson("config.json", (json) => {
+            Object.assign(json, { model_type: "mistral", architectures: ["MistralForCausalLM"], sliding_window: 100 });
+          }),
+        /config\.json: sliding_window is 100; expected null, or at least max_position_embeddings/,
+      ],
+      "with heads that turn in part": [
+        () => editJson("config.json", (json) => (json["rope_parameters"] = { partial_rotary_factor: 0.5 })),
+        /config\.json: partial_rotary_factor is 0.5; expected 1/,
+      ],
+      "with more layers than any model": [
+        () => editJson("config.json", (json) => (json["num_hidden_layers"] = 1e9)),
+        /config\.json: layerCount is 1000000000; expected a positive integer up to 1024/,
+      ],
+      "with widths that no file fills": [
+        () =>
+          editJson("config.json", (json) => {
+            Object.assign(json, { hidden_size: 1 << 24, intermediate_size: 1 << 24, head_dim: 1 << 22 });
+          }),
+        /model\.safetensors: model\.embed_tokens\.weight is \[300, 32\]; expected shape \[300, 16777216\]/,
+      ],
+      "with an end token beyond the vocabulary": [
+        () => editJson("config.json", (json) => (json["eos_token_id"] = [1, 300])),
+        /config\.json: eos_token_id is \[1,300\]; expected tokens below vocab_size \(300\)/,
       ],
       "with scaled rotary positions": [
         () => editJson("config.json", (json) => (json["rope_scaling"] = { rope_type: "yarn" })),
@@ -297,11 +327,14 @@ describe("a checkpoint", () => {
     for (const [name, [damage, message]] of Object.entries(cases)) {
       it(`${name}`, async () => {
         const saved = await Promise.all(names.map((file) => readFile(join(place, file))));
-        await damage();
-        const opened = loadEmbeddedModel({ directory: place });
-        await expect(opened).rejects.toThrow(message);
-        await expect(opened).rejects.toThrow(ConfigError);
-        await Promise.all(names.map((file, i) => writeFile(join(place, file), saved[i]!)));
+        try {
+          await damage();
+          const opened = loadEmbeddedModel({ directory: place });
+          await expect(opened).rejects.toThrow(message);
+          await expect(opened).rejects.toThrow(ConfigError);
+        } finally {
+          await Promise.all(names.map((file, i) => writeFile(join(place, file), saved[i]!)));
+        }
       });
     }
   });

@@ -1,14 +1,13 @@
 /**
- * The embedded engine: a Llama-architecture model that samples and trains in this process, on the CPU, in float32.
+ * The embedded engine: a model of the Llama family that samples and trains in this process, on the CPU, in float32.
  * ONNX Runtime computes; the graphs are built here.
  */
 import { availableParallelism } from "node:os";
-import { ConfigError, EngineError } from "../../errors.ts";
+import { EngineError } from "../../errors.ts";
 import type { Datum, Sample, SampleRequest, TrainableModel } from "../engine.ts";
 import type { TokenizerFiles } from "../tokenizer-files.ts";
-import { loadTokenizer } from "../tokenizer.ts";
 import { CallQueue } from "./call-queue.ts";
-import { readCheckpoint, writeCheckpoint, type LoadedCheckpoint } from "./checkpoint.ts";
+import { openTokenizer, readCheckpoint, writeCheckpoint, type LoadedCheckpoint } from "./checkpoint.ts";
 import { Decoder } from "./decoder.ts";
 import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
 import { ParameterStore } from "./parameter-store.ts";
@@ -31,36 +30,35 @@ export async function createEmbeddedModel(options: {
   readonly seed: number;
   readonly threads?: number;
 }): Promise<TrainableModel> {
-  validateLlamaConfig(options.config);
-  const store = new ParameterStore(layoutParameters(options.config));
+  const { config, tokenizer: tokenizerFiles } = options;
+  validateLlamaConfig(config);
+  const tokenizer = openTokenizer(tokenizerFiles, config);
+  const store = new ParameterStore(layoutParameters(config));
   initializeParameters(store.layout, store.weights, options.seed);
-  return openModel({ config: options.config, tokenizerFiles: options.tokenizer, store }, options.threads);
+  return openModel({ config, tokenizerFiles, tokenizer, endTokens: [tokenizer.endToken], store }, options.threads);
 }
 
 /**
  * A model from a checkpoint's directory.
- * @throws {ConfigError} naming file, key, what was found and what was expected, when it is no checkpoint of this engine.
+ * @throws {ConfigError} naming file, key, what was found and what was expected, when it is no checkpoint that this
+ * engine can open or does not fit into memory.
  */
 export async function loadEmbeddedModel(options: {
   readonly directory: string;
   readonly threads?: number;
   /** `score` gives a model of tokens a fresh score head in place of its output. Default: what the checkpoint has. */
   readonly output?: LlamaConfig["output"];
+  /** Told what memory a large model takes, before it is loaded. */
+  readonly onNotice?: (line: string) => void;
 }): Promise<TrainableModel> {
   return openModel(await readCheckpoint(options.directory, options), options.threads);
 }
 
 function openModel(checkpoint: LoadedCheckpoint, threads = defaultThreads()): TrainableModel {
-  const { config, tokenizerFiles, store } = checkpoint;
-  const tokenizer = loadTokenizer(tokenizerFiles);
-  if (tokenizer.vocabularySize > config.vocabularySize) {
-    const fields = { key: "vocabularySize", found: config.vocabularySize, expected: tokenizer.vocabularySize };
-    const message = `vocabularySize is ${config.vocabularySize}; expected at least the tokenizer's ${tokenizer.vocabularySize}`;
-    throw new ConfigError(message, fields);
-  }
+  const { config, tokenizer, endTokens, store } = checkpoint;
   const trainer = new Trainer(config, store, { threads });
   const decoder = new Decoder(config, store, { threads });
-  const sampler = new Sampler(config, decoder, { endToken: tokenizer.endToken });
+  const sampler = new Sampler(config, decoder, { endTokens });
   const queue = new CallQueue((takeNext) => sampler.run(takeNext));
   let closed = false;
   const alone = <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> =>

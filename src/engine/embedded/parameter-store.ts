@@ -1,11 +1,19 @@
-/** Weights, accumulated gradient and optimizer moments, each one flat vector in a common WebAssembly memory. */
+/**
+ * Weights, accumulated gradient and optimizer moments, each one flat vector in a common WebAssembly memory. What is
+ * never written there takes no memory: a model that is only sampled has its weights alone.
+ */
 import type { AdamWOptions } from "../engine.ts";
+import { EngineError } from "../../errors.ts";
 import { createAdamWKernel, createWasmMemory, type AdamWKernel } from "./adamw-wasm.ts";
 import type { ParameterLayout } from "./llama-parameters.ts";
+
+/** A WebAssembly memory has at most 4 GiB, for four floats per parameter. */
+export const MOST_TRAINED_PARAMETERS = 2 ** 28;
 
 export class ParameterStore {
   readonly layout: ParameterLayout;
   readonly weights: Float32Array;
+  /** Empty, as are the moments, for a model too large to be trained. */
   readonly gradient: Float32Array;
   readonly moment1: Float32Array;
   readonly moment2: Float32Array;
@@ -13,11 +21,16 @@ export class ParameterStore {
   stepCount = 0;
   /** Counts changes of the weights, so that whoever copied them knows when to copy again. */
   version = 0;
-  readonly #kernel: AdamWKernel;
+  readonly #kernel: AdamWKernel | undefined;
 
   constructor(layout: ParameterLayout) {
     this.layout = layout;
     const length = layout.totalLength;
+    if (length > MOST_TRAINED_PARAMETERS) {
+      this.weights = new Float32Array(length);
+      this.gradient = this.moment1 = this.moment2 = new Float32Array();
+      return;
+    }
     const memory = createWasmMemory(4 * 4 * length);
     const vector = (index: number) => new Float32Array(memory.buffer, 4 * index * length, length);
     this.weights = vector(0);
@@ -25,6 +38,14 @@ export class ParameterStore {
     this.moment1 = vector(2);
     this.moment2 = vector(3);
     this.#kernel = createAdamWKernel(memory);
+  }
+
+  /** @throws {EngineError} when the model is too large to be trained. */
+  requireTrainable(): void {
+    if (this.#kernel !== undefined) return;
+    const { parameterCount } = this.layout;
+    const message = `a model of ${parameterCount} parameters can be sampled and scored, not trained; at most ${MOST_TRAINED_PARAMETERS} can be trained`;
+    throw new EngineError(message, { parameterCount });
   }
 
   /** The part of a flat vector that belongs to a parameter. */
@@ -38,6 +59,7 @@ export class ParameterStore {
    * Returns the norm before scaling. With a norm that is not finite nothing but the gradient changes.
    */
   step(options: AdamWOptions): { gradientNorm: number } {
+    this.requireTrainable();
     const gradientNorm = euclideanNorm(this.gradient);
     if (Number.isFinite(gradientNorm)) {
       this.stepCount++;
@@ -54,7 +76,7 @@ export class ParameterStore {
     if (start === end) return;
     const { learningRate, beta1, beta2, epsilon } = options;
     const address = (vector: Float32Array): number => vector.byteOffset + 4 * start;
-    this.#kernel(
+    this.#kernel!(
       address(this.weights),
       address(this.gradient),
       address(this.moment1),

@@ -29,6 +29,14 @@ describe("safetensors", () => {
     expect(decodeSafetensors(bytes, "f").tensors.get("a")?.data).toEqual(Float32Array.of(1, -2.5));
   });
 
+  it("of type F16 are widened to float32: zeros, subnormal and normal numbers, infinity", () => {
+    const halves = Uint16Array.of(0, 0x8000, 1, 0x03ff, 0x0400, 0x3c00, 0xc100, 0x7bff, 0xfc00);
+    const bytes = withHeader({ a: { dtype: "F16", shape: [9], data_offsets: [0, 18] } }, 18);
+    bytes.set(new Uint8Array(halves.buffer), bytes.length - 18);
+    const expected = [0, -0, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 1, -2.5, 65504, Number.NEGATIVE_INFINITY];
+    expect(decodeSafetensors(bytes, "f").tensors.get("a")?.data).toEqual(Float32Array.from(expected));
+  });
+
   const good = encodeSafetensors(file);
   const malformed: Record<string, [Uint8Array, RegExp]> = {
     "an empty file": [new Uint8Array(), /f: size is 0 bytes; expected at least 8/],
@@ -38,7 +46,7 @@ describe("safetensors", () => {
     "a header that is a list": [withHeader([], 0), /f: header is \[\]; expected a JSON object/],
     "an unknown type": [
       withHeader({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, 8),
-      /f: a\.dtype is I64; expected F32 or BF16/,
+      /f: a\.dtype is I64; expected F32, F16 or BF16/,
     ],
     "a shape that is none": [
       withHeader({ a: { dtype: "F32", shape: [-1], data_offsets: [0, 4] } }, 4),
@@ -47,6 +55,48 @@ describe("safetensors", () => {
     "offsets that do not fit the shape": [
       withHeader({ a: { dtype: "F32", shape: [3], data_offsets: [0, 8] } }, 8),
       /f: a\.data_offsets is \[0,8\]; expected 12 bytes for shape \[3\]/,
+    ],
+    "tensors that overlap": [
+      withHeader(
+        {
+          a: { dtype: "F32", shape: [2], data_offsets: [0, 8] },
+          b: { dtype: "F32", shape: [1], data_offsets: [4, 8] },
+        },
+        8,
+      ),
+      /f: b\.data_offsets is \[4,8\]; expected to start at 8, where the tensor before ends/,
+    ],
+    "a gap between tensors": [
+      withHeader({ a: { dtype: "F32", shape: [1], data_offsets: [4, 8] } }, 8),
+      /f: a\.data_offsets is \[4,8\]; expected to start at 0/,
+    ],
+    "bytes that belong to no tensor": [
+      withHeader({ a: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, 8),
+      /f: data is 8 bytes; expected 4 bytes by its header/,
+    ],
+    "a tensor that is there twice": [
+      withHeader(
+        '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0061" :{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+        4,
+      ),
+      /f: a is there twice; expected every key once/,
+    ],
+    "a shape of absurd size": [
+      withHeader({ a: { dtype: "F32", shape: [2 ** 40, 2 ** 40], data_offsets: [0, 8] } }, 8),
+      /f: a\.data_offsets is \[0,8\]; expected 4\.8\d+e\+24 bytes/,
+    ],
+    "offsets in the wrong order": [
+      withHeader({ a: { dtype: "F32", shape: [0], data_offsets: [8, 8] } }, 8),
+      /f: a\.data_offsets is \[8,8\]; expected to start at 0/,
+    ],
+    "metadata that are no texts": [
+      withHeader({ __metadata__: { a: 1 } }, 0),
+      /f: __metadata__ is \{"a":1\}; expected an object of strings/,
+    ],
+    "a header nested without end": [withHeader("[".repeat(200_000), 0), /f: header is /],
+    "a tensor of an inherited name": [
+      withHeader('{"__proto__":{"dtype":"toString","shape":[1],"data_offsets":[0,4]}}', 4),
+      /f: __proto__\.dtype is toString/,
     ],
     "an entry that is null": [withHeader({ a: null }, 0), /f: a\.dtype is missing/],
   };

@@ -51,13 +51,13 @@ interface PreparedRequest {
 export class Sampler {
   readonly #config: LlamaConfig;
   readonly #decoder: Decoder;
-  readonly #endToken: number;
+  readonly #endTokens: ReadonlySet<number>;
   #cache: KeyValueCache | undefined;
 
-  constructor(config: LlamaConfig, decoder: Decoder, options: { readonly endToken: number }) {
+  constructor(config: LlamaConfig, decoder: Decoder, options: { readonly endTokens: Iterable<number> }) {
     this.#config = config;
     this.#decoder = decoder;
-    this.#endToken = options.endToken;
+    this.#endTokens = new Set(options.endTokens);
   }
 
   /** Forgets cached keys and values; to be called when the weights have changed. */
@@ -187,10 +187,10 @@ export class Sampler {
       const probabilities = result.probabilities.subarray(start, end);
       const token = chooseToken(sequence, logProbabilities, probabilities);
       sequence.logprobs.push(logProbabilities[token]!);
-      if (token !== this.#endToken) sequence.tokens.push(token);
+      const isEnd = this.#endTokens.has(token);
+      if (!isEnd) sequence.tokens.push(token);
       sequence.nextToken = token;
-      const stopReason =
-        token === this.#endToken ? "end" : sequence.tokens.length >= sequence.most ? "length" : undefined;
+      const stopReason = isEnd ? "end" : sequence.tokens.length >= sequence.most ? "length" : undefined;
       const stopped = tell(sequence, token, logProbabilities, stopReason);
       if (stopReason !== undefined || stopped) {
         finish(sequence, stopReason ?? "length");

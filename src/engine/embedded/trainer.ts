@@ -8,7 +8,7 @@ import type { ParameterStore } from "./parameter-store.ts";
 import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 
 /** Bounds the memory of activations: a micro-batch has at most so many padded tokens. */
-const MAX_TOKENS = 4096;
+export const MAX_TOKENS = 4096;
 /** Lengths are padded to multiples of this, a multiple of the number of query blocks. */
 const LENGTH_GRANULARITY = 16;
 
@@ -24,14 +24,14 @@ export class Trainer {
   /** The value of token t is read at t − 1, where the token is predicted, or (1) at t itself, a score of what came so far. */
   readonly #reach: 0 | 1;
   readonly #graphs = new Map<boolean, Promise<OpenGraph>>();
-  readonly #microGradient: Float32Array;
+  /** Of one micro-batch; made when first needed. */
+  #microGradient: Float32Array | undefined;
 
   constructor(config: LlamaConfig, store: ParameterStore, options: { readonly threads: number }) {
     this.#config = config;
     this.#store = store;
     this.#threads = options.threads;
     this.#reach = config.output === "score" ? 1 : 0;
-    this.#microGradient = new Float32Array(store.layout.totalLength);
   }
 
   /** Values per datum, as `TrainableModel.forward`. */
@@ -44,6 +44,8 @@ export class Trainer {
     data: readonly Datum[],
     signal?: AbortSignal,
   ): Promise<{ loss: number; logprobs: Float32Array[] }> {
+    this.#store.requireTrainable();
+    this.#microGradient ??= new Float32Array(this.#store.layout.totalLength);
     const before = signal ? this.#store.gradient.slice() : undefined;
     let logprobs: Float32Array[];
     try {
@@ -134,7 +136,7 @@ export class Trainer {
     const outputs: Feeds = { [graph.values]: floatTensor(values, [scored.length, 1]) };
     for (const [name, output] of graph.gradients) {
       const { shape } = this.#store.layout.byName.get(name)!;
-      outputs[output] = floatTensor(this.#store.view(this.#microGradient, name), shape);
+      outputs[output] = floatTensor(this.#store.view(this.#microGradient!, name), shape);
     }
     const width = this.#config.hiddenSize;
     const embeddedGradient = graph.embeddedGradient === undefined ? undefined : new Float32Array(tokens.length * width);
@@ -150,7 +152,8 @@ export class Trainer {
   /** Adds the micro-batch's gradient, the embedded tokens' row by row, to the store's. */
   #accumulate(tokens: BigInt64Array, embeddedGradient: Float32Array): void {
     const { gradient } = this.#store;
-    for (let i = 0; i < gradient.length; i++) gradient[i]! += this.#microGradient[i]!;
+    const microGradient = this.#microGradient!;
+    for (let i = 0; i < gradient.length; i++) gradient[i]! += microGradient[i]!;
     const width = this.#config.hiddenSize;
     const embedding = this.#store.view(gradient, "embedding");
     for (let row = 0; row < tokens.length; row++) {

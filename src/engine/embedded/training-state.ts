@@ -1,7 +1,7 @@
 /** What training needs to go on as if it had not stopped: weights, optimizer moments, number of steps. */
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
-import { readBytes } from "./checkpoint.ts";
+import { readBytes } from "./checkpoint-files.ts";
 import type { LlamaConfig } from "./llama-parameters.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
@@ -13,6 +13,7 @@ const vectors = (store: ParameterStore) =>
 
 /** One safetensors file with flat vectors; its metadata hold the model's shape and the step count. */
 export async function writeTrainingState(file: string, config: LlamaConfig, store: ParameterStore): Promise<void> {
+  store.requireTrainable();
   const tensors = new Map<string, StoredTensor>();
   for (const [name, data] of Object.entries(vectors(store))) tensors.set(name, { shape: [data.length], data });
   const metadata = { format: FORMAT, stepCount: `${store.stepCount}`, config: describe(config) };
@@ -21,6 +22,7 @@ export async function writeTrainingState(file: string, config: LlamaConfig, stor
 
 /** Replaces weights, moments and step count, and clears the gradient. @throws {ConfigError} if the file does not fit. */
 export async function readTrainingState(file: string, config: LlamaConfig, store: ParameterStore): Promise<void> {
+  store.requireTrainable();
   const { metadata, tensors } = decodeSafetensors(await readBytes(file), file);
   const refuse = (key: string, found: unknown, expected: string): never => {
     throw new ConfigError(`${file}: ${key} is ${found ?? "missing"}; expected ${expected}`, {

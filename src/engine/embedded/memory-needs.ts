@@ -1,0 +1,68 @@
+/** What memory a model takes, known before any of it is allocated. */
+import { freemem, totalmem } from "node:os";
+import { ConfigError } from "../../errors.ts";
+import { MOST_PACKED_BYTES } from "./decoder.ts";
+import { headSize, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
+import { MOST_TRAINED_PARAMETERS } from "./parameter-store.ts";
+import { MAX_TOKENS } from "./trainer.ts";
+
+export interface MemoryNeeds {
+  /** The weights in float32: what loading takes. */
+  readonly weightsBytes: number;
+  /** On top, while sampling: the runtime's own copy of the weights of a small model, and 64 rows of keys and values. */
+  readonly samplingBytes: number;
+  /** On top, while training; `null` for a model too large to be trained. */
+  readonly trainingBytes: number | null;
+}
+
+/** Sequences of so many tokens are assumed where a model allows longer ones. */
+const ASSUMED_LENGTH = 1024;
+const ASSUMED_ROWS = 64;
+
+export function estimateMemory(config: LlamaConfig, layout: ParameterLayout): MemoryNeeds {
+  const { layerCount, headCount, keyValueHeadCount, hiddenSize, intermediateSize, vocabularySize } = config;
+  const weightsBytes = 4 * layout.totalLength;
+  const length = Math.min(config.contextLength, ASSUMED_LENGTH);
+  const cacheBytes = 4 * ASSUMED_ROWS * length * 2 * layerCount * keyValueHeadCount * headSize(config);
+  // Gradient, micro-batch's gradient and two moments; the folded matrices and their gradients; then the activations
+  // that the backward pass needs, per token: what enters and leaves each product, the attention's probabilities, and
+  // at the output the logits, their logarithms and their gradient.
+  const heads = (2 * headCount + 2 * keyValueHeadCount) * headSize(config);
+  const perLayer = 8 * hiddenSize + 2 * heads + 7 * intermediateSize + headCount * length;
+  const activationBytes = 4 * MAX_TOKENS * (layerCount * perLayer + 4 * vocabularySize);
+  return {
+    weightsBytes,
+    samplingBytes: cacheBytes + (weightsBytes <= MOST_PACKED_BYTES ? 2 * weightsBytes : 0),
+    trainingBytes: layout.totalLength > MOST_TRAINED_PARAMETERS ? null : 6 * weightsBytes + activationBytes,
+  };
+}
+
+/** What this process may use, in bytes: the machine's memory or what its control group allows. */
+export function memoryLimitBytes(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+}
+
+/** @throws {ConfigError} when the weights alone are more than `limitBytes`. */
+export function refuseTooLarge(needs: MemoryNeeds, directory: string, limitBytes: number): void {
+  const { weightsBytes } = needs;
+  if (weightsBytes <= limitBytes) return;
+  const message = `${directory}: its weights take ${gigabytes(weightsBytes)} in float32, and there are ${gigabytes(limitBytes)} of memory; take a smaller model, or serve it elsewhere and name its server with --base-url`;
+  throw new ConfigError(message, { directory, weightsBytes, limitBytes });
+}
+
+/** For people. */
+export function describeNeeds(needs: MemoryNeeds, layout: ParameterLayout, directory: string): string {
+  const { weightsBytes, samplingBytes, trainingBytes } = needs;
+  const training =
+    trainingBytes === null
+      ? `it is too large to be trained (at most ${millions(MOST_TRAINED_PARAMETERS)} parameters)`
+      : `about ${gigabytes(trainingBytes)} more to train`;
+  return (
+    `loading ${directory}: ${millions(layout.parameterCount)} parameters, ${gigabytes(weightsBytes)}; ` +
+    `about ${gigabytes(samplingBytes)} more to sample, ${training}; ${gigabytes(freemem())} are free`
+  );
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 0)} GB`;
+const millions = (count: number): string => `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} M`;

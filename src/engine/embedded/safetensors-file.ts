@@ -1,0 +1,79 @@
+/** A safetensors file on disk, of which single tensors are read without holding the rest in memory. */
+import { open, type FileHandle } from "node:fs/promises";
+import { ConfigError } from "../../errors.ts";
+import { decodeValues } from "./safetensors.ts";
+import {
+  BYTES_PER_VALUE,
+  parseHeader,
+  PREFIX_BYTES,
+  readHeaderLength,
+  refuse,
+  type TensorEntry,
+} from "./safetensors-header.ts";
+
+/** Values read at a time. */
+const CHUNK_VALUES = 2 ** 20;
+
+export class SafetensorsFile {
+  readonly file: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly #handle: FileHandle;
+  readonly #dataStart: number;
+
+  /**
+   * Opens a file and checks its header.
+   * @throws {ConfigError} naming file, key, what was found and what was expected, when it cannot be read or is malformed.
+   */
+  static async open(file: string): Promise<SafetensorsFile> {
+    const handle = await open(file, "r").catch((cause: unknown) => {
+      throw new ConfigError(`${file}: cannot be read; expected a file of a checkpoint`, { file }, { cause });
+    });
+    try {
+      const stat = await handle.stat();
+      if (!stat.isFile()) refuse(file, "what is there", "no file", "a file of a checkpoint");
+      const prefix = new Uint8Array(Math.min(PREFIX_BYTES, stat.size));
+      await readFully(handle, prefix, 0, file);
+      const header = new Uint8Array(readHeaderLength(prefix, stat.size, file));
+      await readFully(handle, header, PREFIX_BYTES, file);
+      const dataStart = PREFIX_BYTES + header.length;
+      const { tensors } = parseHeader(header, stat.size - dataStart, file);
+      return new SafetensorsFile(file, tensors, handle, dataStart);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  private constructor(file: string, tensors: ReadonlyMap<string, TensorEntry>, handle: FileHandle, dataStart: number) {
+    this.file = file;
+    this.tensors = tensors;
+    this.#handle = handle;
+    this.#dataStart = dataStart;
+  }
+
+  /** Reads a tensor as float32 into `target`, which has as many values. */
+  async read(name: string, target: Float32Array): Promise<void> {
+    const { dtype, start } = this.tensors.get(name)!;
+    const width = BYTES_PER_VALUE[dtype];
+    const chunk = new Uint8Array(width * Math.min(CHUNK_VALUES, target.length));
+    for (let done = 0; done < target.length; done += CHUNK_VALUES) {
+      const values = target.subarray(done, done + CHUNK_VALUES);
+      const bytes = chunk.subarray(0, width * values.length);
+      await readFully(this.#handle, bytes, this.#dataStart + start + width * done, this.file);
+      decodeValues(bytes, dtype, values);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
+  let done = 0;
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
+    if (bytesRead === 0) refuse(file, "size", `${position + done} bytes`, `at least ${position + target.length} bytes`);
+    done += bytesRead;
+  }
+}
