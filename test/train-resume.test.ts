@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,9 +52,15 @@ describe("a training run", () => {
       const { exitCode, stderr } = await runCommand(["export", "--run", run, "--format", format, "--out", out]);
       expect(stderr).toBe("");
       expect(exitCode).toBe(0);
-      const [line] = (await readFile(join(out, "train.jsonl"), "utf8")).split("\n");
-      keys[format] = Object.keys(JSON.parse(line!) as object).slice(0, 3);
-      expect(await readFile(join(out, "README.md"), "utf8")).toContain("sha256 of the tasks");
+      const data = await readFile(join(out, "train.jsonl"), "utf8");
+      const lines = data.split("\n").slice(0, -1);
+      keys[format] = Object.keys(JSON.parse(lines[0]!) as object).slice(0, 3);
+      const card = await readFile(join(out, "README.md"), "utf8");
+      expect(card).toContain("license: apache-2.0");
+      expect(card).toContain("rule outcome-then-verifier");
+      expect(card).toMatch(/\| sha256 of the tasks \| [0-9a-f]{64} \|/);
+      expect(card).toContain(`| records | ${lines.length}, of `);
+      expect(card).toContain(createHash("sha256").update(data).digest("hex"));
     }
     expect(keys).toEqual({
       sft: ["prompt", "completion", "task_id"],
@@ -61,7 +68,7 @@ describe("a training run", () => {
       scored: ["prompt", "completion", "label"],
       trajectories: ["prompt", "completion", "reward"],
     });
-    const parquet = ["export", "--run", run, "--format", "sft", "--as", "parquet", "--out", join(directory, "parquet")];
+    const parquet = ["export", run, "--format", "sft", "--as", "parquet", "--out", join(directory, "parquet")];
     expect((await runCommand(parquet)).exitCode).toBe(0);
     const again = await runCommand(parquet);
     expect(again.exitCode).toBe(2);

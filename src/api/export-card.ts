@@ -8,7 +8,11 @@ import type { TaskSet } from "../tasks/task.ts";
 export interface CardRequest {
   readonly configuration: ExportConfiguration;
   readonly iteration: number;
-  readonly records: number;
+  readonly records: readonly Readonly<Record<string, unknown>>[];
+  /** SHA-256 (hex) of the file with the records. */
+  readonly fileHash: string;
+  /** What the run knows its base model by: the weights' SHA-256, or a name and revision on the hub. */
+  readonly baseHash: string;
   readonly training: TrainConfiguration;
   readonly trainSet: TaskSet;
 }
@@ -23,19 +27,25 @@ const CONTENT: Readonly<Record<ExportFormat, string>> = {
     "Whole conversations: `prompt`, `completion` (programs and feedback in turn), `reward` (1: the last program passes all tests), and reward and verdict of every turn.",
 };
 
-export function renderCard({ configuration, iteration, records, training, trainSet }: CardRequest): string {
+export function renderCard(request: CardRequest): string {
+  const { configuration, iteration, records, fileHash, baseHash, training, trainSet } = request;
   const { format, method, as } = configuration;
+  const licence = licenceOf(trainSet);
   const { relabel, rollout, suite, verifier } = training;
   const facts = [
     ["tasks", `suite ${trainSet.suite} ${trainSet.version}, split ${trainSet.split}, ${trainSet.tasks.length} tasks`],
     ["sha256 of the tasks", trainSet.hash],
-    ["licence of the tasks", licenceOf(trainSet)],
+    [
+      "licence of the tasks",
+      `${licence}; the programs were written by the base model, whose licence may say more about them`,
+    ],
     ["method", `${method}, iteration ${iteration}`],
-    ["base model", training.baseModel],
+    ["base model", `${training.baseModel} (${baseHash})`],
     [
       "rollouts",
       `${rollout.rolloutsPerTask} per task and iteration, ${rollout.turns} turns, temperature ${rollout.temperature}`,
     ],
+    ["prompt", `template ${training.prompt}`],
     ["public tests in the prompt", suite.showPublicTests ? "shown to the generator" : "hidden from the generator"],
     ...(method === "mucode"
       ? [
@@ -46,9 +56,11 @@ export function renderCard({ configuration, iteration, records, training, trainS
           ["verifier", `${verifier.form}, ${verifier.loss}`],
         ]
       : [["relabelling", "none: successful trajectories alone"]]),
-    ["records", String(records)],
+    ["records", `${records.length}, of ${tasksOf(records)} tasks${countsOf(format, records)}`],
+    [`sha256 of train.${as}`, fileHash],
   ];
   return `---
+license: ${HUB_LICENCES[licence] ?? "other"}
 configs:
   - config_name: default
     data_files:
@@ -64,6 +76,34 @@ ${CONTENT[format]}
 | --- | --- |
 ${facts.map(([name, value]) => `| ${name} | ${value} |`).join("\n")}
 `;
+}
+
+/** The hub's words for licences of suites. */
+const HUB_LICENCES: Readonly<Record<string, string>> = {
+  "Apache-2.0": "apache-2.0",
+  MIT: "mit",
+  "CC-BY-4.0": "cc-by-4.0",
+};
+
+type Records = CardRequest["records"];
+
+function tasksOf(records: Records): number {
+  return new Set(records.map((record) => record["task_id"] ?? record["task"])).size;
+}
+
+/** What the records of a format are divided into. */
+function countsOf(format: ExportFormat, records: Records): string {
+  const count = (key: string, value: unknown): number => records.filter((record) => record[key] === value).length;
+  switch (format) {
+    case "sft":
+      return `: ${count("source", "expert")} relabelled states, ${count("source", "own")} of successful rollouts`;
+    case "preference":
+      return "";
+    case "scored":
+      return `: ${count("label", true)} right, ${count("label", false)} wrong`;
+    case "trajectories":
+      return `: ${count("reward", 1)} end in a right program`;
+  }
 }
 
 function licenceOf({ suite }: TaskSet): string {

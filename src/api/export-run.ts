@@ -1,4 +1,5 @@
 /** The data of a training run for people who train elsewhere: files that `datasets.load_dataset` opens, and a card. */
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
@@ -35,6 +36,7 @@ interface ExportedRun {
   readonly directory: string;
   readonly configuration: TrainConfiguration;
   readonly trainSet: TaskSet;
+  readonly baseHash: string;
 }
 
 /** @throws ConfigError when there is no such run or data, or the directory holds files; StoreError. */
@@ -57,10 +59,18 @@ export async function exportRun(options: ExportOptions): Promise<ExportReport> {
     throw new ConfigError(`${configuration.out} holds files already; choose another --out`, { out: configuration.out });
   }
   const file = join(configuration.out, `train.${configuration.as}`);
-  const { trainSet } = run;
-  const card = renderCard({ configuration, iteration, records: records.length, training: run.configuration, trainSet });
+  const data = configuration.as === "jsonl" ? Buffer.from(toJsonl(records)) : encodeParquet(records);
+  const card = renderCard({
+    configuration,
+    iteration,
+    records,
+    fileHash: createHash("sha256").update(data).digest("hex"),
+    baseHash: run.baseHash,
+    training: run.configuration,
+    trainSet: run.trainSet,
+  });
   await writeFileAtomic(join(configuration.out, "README.md"), card);
-  await writeFileAtomic(file, configuration.as === "jsonl" ? toJsonl(records) : encodeParquet(records));
+  await writeFileAtomic(file, data);
   return { format: configuration.format, records: records.length, iteration, file };
 }
 
@@ -71,7 +81,7 @@ async function openRun(directory: string): Promise<ExportedRun> {
   } catch (cause) {
     throw new ConfigError(`${directory} is not a run: it has no readable run.json`, { directory }, { cause });
   }
-  const { trainHash, testHash: _test, furtherHashes: _further, baseHash: _base, ...keys } = stored.configuration;
+  const { trainHash, testHash: _test, furtherHashes: _further, baseHash, ...keys } = stored.configuration;
   const parsed = trainSchema.safeParse(keys);
   if (!parsed.success || typeof trainHash !== "string") {
     throw new ConfigError(`${directory} is not a run of \`mucode train\``, { directory });
@@ -85,7 +95,7 @@ async function openRun(directory: string): Promise<ExportedRun> {
       { directory },
     );
   }
-  return { directory, configuration: parsed.data, trainSet };
+  return { directory, configuration: parsed.data, trainSet, baseHash: String(baseHash) };
 }
 
 async function lastIteration({ directory }: ExportedRun, { method, run }: ExportConfiguration): Promise<number> {

@@ -10,9 +10,11 @@ export const registerExportCommand: RegisterCommand = (program, context) => {
     .description(
       "Write a run's data as a data set: states with completions, preferences, scored programs, conversations.",
     )
+    .argument("[run]", "directory of the run; the same as --run")
     .option("--json", "print what was written as JSON");
   addConfigurationFlags(command, exportSchema);
-  command.action(async (options: { json?: boolean }) => {
+  command.action(async (run: string | undefined, options: { json?: boolean }) => {
+    if (run !== undefined) command.setOptionValue("run", run);
     const report = await exportRun({ configuration: readConfiguration(command, exportSchema) });
     context.stdout.write(
       options.json
