@@ -14,6 +14,7 @@ export interface LineChart extends ChartFacts {
   /** Several lines of a series look the same: one per seed, say. */
   readonly series: readonly { readonly name: string; readonly lines: readonly (readonly Point[])[] }[];
   /** At least this much is shown; default: the data. */
+  readonly xRange?: readonly [number, number];
   readonly yRange?: readonly [number, number];
   /** Draws y = x. */
   readonly diagonal?: boolean;
@@ -23,7 +24,7 @@ export interface LineChart extends ChartFacts {
 export function renderLineChart(chart: LineChart): string {
   const points = chart.series.flatMap(({ lines }) => lines.flat());
   const [left, right, top, bottom] = [60, WIDTH - 15, 12, 290];
-  const xs = points.map(({ x }) => x);
+  const xs = points.map(({ x }) => x).concat(chart.xRange ?? []);
   const ys = points.flatMap(({ y, low = y, high = y }) => [low, high]).concat(chart.yRange ?? []);
   const x = linearScale(extent(xs), [left, right]);
   const y = linearScale(extent(ys), [bottom, top]);
