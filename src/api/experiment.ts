@@ -6,6 +6,7 @@ import { listKeys, showValue } from "../config/keys.ts";
 import { flattenValues, resolveInput } from "../config/resolve.ts";
 import { comparableConfiguration } from "../config/schema.ts";
 import { renderToml } from "../config/toml.ts";
+import { ConfigError } from "../errors.ts";
 import type { ExperimentInfo, ExperimentSummary } from "../experiment/report/index.ts";
 import { renderExperimentHtml, summarizeExperiment } from "../experiment/report/index.ts";
 import type { ExperimentResults } from "../experiment/results.ts";
@@ -106,9 +107,18 @@ type SizedConfiguration = ExperimentConfiguration & {
   readonly suite: { readonly trainTasks: number; readonly testTasks: number };
 };
 
+/** @throws ConfigError where what is examined would not hold what is usual. */
 function sized(configuration: ExperimentConfiguration): SizedConfiguration {
   const size = EXPERIMENT_SIZES[configuration.quick ? "quick" : "full"];
-  const { seeds = size.seeds, suite } = configuration;
+  const { seeds = size.seeds, suite, evaluation } = configuration;
+  for (const [more, less] of [
+    ["longTurns", "turns"],
+    ["mostCandidates", "candidates"],
+  ] as const) {
+    if (evaluation[more] >= evaluation[less]) continue;
+    const found = `evaluation.${more} is ${evaluation[more]} and evaluation.${less} ${evaluation[less]}`;
+    throw new ConfigError(`${found}: give evaluation.${more} a value of at least ${evaluation[less]}`, { key: more });
+  }
   const { trainTasks = size.trainTasks, testTasks = size.testTasks } = suite;
   return { ...configuration, seeds, suite: { trainTasks, testTasks } };
 }

@@ -49,11 +49,6 @@ export const experimentSchema = z.strictObject({
       longTurns: positiveInteger.default(6).describe("Most turns of a search where the number of turns is examined"),
       mostCandidates: positiveInteger.default(11).describe("Most candidates where their number is examined"),
     })
-    .refine(({ turns, longTurns }) => longTurns >= turns, { path: ["longTurns"], message: "fewer than turns" })
-    .refine(({ candidates, mostCandidates }) => mostCandidates >= candidates, {
-      path: ["mostCandidates"],
-      message: "fewer than candidates",
-    })
     .prefault({}),
 });
 
