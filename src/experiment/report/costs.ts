@@ -30,17 +30,24 @@ export interface CostTable {
   readonly spent: { readonly byKind: Readonly<Record<StageCost["kind"], Spending>>; readonly total: Spending };
 }
 
-export function sumCosts(results: ExperimentResults): CostTable {
-  const { costs } = results;
-  const once = new Map(costs.map((cost) => [`${cost.seed}\u0000${cost.stage}`, cost]));
+export function sumCosts({ costs }: ExperimentResults): CostTable {
+  const users = new Map<string, Set<ArmName>>();
+  for (const { stage, arm } of costs) users.set(stage, (users.get(stage) ?? new Set()).add(arm));
+  const spent = onceEach(costs);
   return {
     arms: ARMS.flatMap((arm) => {
-      const own = costs.filter((cost) => cost.arm === arm);
+      const own = onceEach(costs.filter((cost) => cost.arm === arm));
       if (own.length === 0) return [];
-      return [{ arm, byKind: sumByKind(own), total: sum(own), shared: sum(own.filter(({ shared }) => shared)) }];
+      const shared = own.filter(({ stage }) => (users.get(stage)?.size ?? 0) > 1);
+      return [{ arm, byKind: sumByKind(own), total: sum(own), shared: sum(shared) }];
     }),
-    spent: { byKind: sumByKind([...once.values()]), total: sum([...once.values()]) },
+    spent: { byKind: sumByKind(spent), total: sum(spent) },
   };
+}
+
+/** A stage that seeds share is charged to each of them too; its name in the run directory tells that it is one. */
+function onceEach(costs: readonly StageCost[]): StageCost[] {
+  return [...new Map(costs.map((cost) => [cost.stage, cost])).values()];
 }
 
 /** Of the states visited before a turn, the share solved in that turn. */

@@ -143,15 +143,18 @@ function closedFormPlot({ closedForms, info }: ExperimentSummary, arm: (typeof M
 }
 
 export function verifierPlots({ verifiers }: ExperimentSummary): Plot[] {
-  const reliability = verifiers.flatMap(({ verifier, arm, train, heldOut }) => {
+  // One generator's programs are enough: its tables hold the others.
+  const arm = MAIN_ARMS.toReversed().find((writer) => verifiers.some((one) => one.arm === writer));
+  const ofArm = verifiers.filter((one) => one.arm === arm);
+  const reliability = ofArm.flatMap(({ verifier, arm: writer, train, heldOut }) => {
     const curves = [
       { name: "held out, scaled", bins: heldOut.calibration.after?.bins },
       { name: "held out, scores as they are", bins: heldOut.calibration.before?.bins },
       { name: "training tasks, scaled", bins: train.calibration.after?.bins },
     ];
     return linePlot({
-      id: `plot-reliability-${verifier}-${arm}`,
-      title: `Reliability: ${VERIFIER_LABELS[verifier]}, programs by ${ARM_LABELS[arm]}`,
+      id: `plot-reliability-${verifier}`,
+      title: `Reliability: ${VERIFIER_LABELS[verifier]}, programs by ${ARM_LABELS[writer]}`,
       caption:
         "Share of right programs by predicted probability, in ten bins of as many programs each; a calibrated verifier lies on the diagonal. Scaled: by Platt's method, fitted on training tasks.",
       xLabel: "predicted probability of being right",
@@ -171,6 +174,7 @@ export function verifierPlots({ verifiers }: ExperimentSummary): Plot[] {
 
 function rankingPlot(verifiers: ExperimentSummary["verifiers"]): Plot[] {
   const groups = verifiers
+    .filter(({ arm, trainArm }) => arm === trainArm)
     .map(({ verifier, arm, train, heldOut }) => ({
       label: `${shorten(VERIFIER_LABELS[verifier], 24)} · ${shorten(ARM_LABELS[arm], 20)}`,
       values: [

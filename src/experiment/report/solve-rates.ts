@@ -20,8 +20,8 @@ export interface SolveRate {
   readonly failures: number;
   /** `byTurn[t]`: share solved with at most t + 1 turns, averaged over seeds; the last is the protocol's own. */
   readonly byTurn: readonly Estimate[];
-  /** The last of `byTurn`, seed by seed: how much luck in training and sampling matters. */
-  readonly perSeed: readonly SeedValue[];
+  /** `perSeedByTurn[t]`: the same, seed by seed: how much luck in training and sampling matters. */
+  readonly perSeedByTurn: readonly (readonly SeedValue[])[];
 }
 
 /** Which tasks were solved, a run per seed. */
@@ -37,17 +37,16 @@ export function estimateSolveRates(results: ExperimentResults): SolveRate[] {
     [...protocols.values()].flatMap((protocol): SolveRate[] => {
       const runs = runsOfProtocol(results, arm, protocol);
       const solvedWithin = (turns: number): SeedRun[] => runs.map((run) => seedRun(run, turns));
-      const last = solvedWithin(protocol.turns);
+      const turns = Array.from({ length: protocol.turns }, (_, turnIndex) => solvedWithin(turnIndex + 1));
+      const last = turns.at(-1) ?? [];
       if (!isKnown(last)) return [];
       return [
         {
           arm,
           protocol,
           failures: last.reduce((sum, { solved }) => sum + solved.filter((value) => value === undefined).length, 0),
-          byTurn: Array.from({ length: protocol.turns }, (_, turnIndex) =>
-            estimateOverSeeds(solvedWithin(turnIndex + 1)),
-          ),
-          perSeed: meansBySeed(last),
+          byTurn: turns.map((seedRuns) => estimateOverSeeds(seedRuns)),
+          perSeedByTurn: turns.map(meansBySeed),
         },
       ];
     }),

@@ -25,7 +25,7 @@ describe("solve rates", () => {
     // Tasks: a 1, b 1, c (0 + 1) / 2, d 0 from seed 1 alone.
     expect(rate?.byTurn.at(-1)).toMatchObject({ mean: 2.5 / 4, taskCount: 4, method: "bootstrap" });
     expect(rate?.byTurn.map(({ mean }) => mean)).toEqual([1.5 / 4, 2.5 / 4, 2.5 / 4]);
-    expect(rate?.perSeed).toEqual([
+    expect(rate?.perSeedByTurn.at(-1)).toEqual([
       { seed: 1, value: 2 / 4 },
       { seed: 2, value: 3 / 3 },
     ]);
@@ -155,20 +155,25 @@ describe("costs", () => {
   const table = sumCosts({
     ...noResults,
     costs: [
-      { ...cost, arm: "rft", stage: "base/rollouts", kind: "rollouts" },
-      { ...cost, arm: "mucode", stage: "base/rollouts", kind: "rollouts" },
-      { ...cost, arm: "mucode", seed: 2, stage: "base/rollouts", kind: "rollouts" },
-      { ...cost, arm: "mucode", stage: "mucode/fit", kind: "generator training", shared: false, programs: 0 },
+      { ...cost, arm: "rft", stage: "seed-1/base/rollouts", kind: "rollouts" },
+      { ...cost, arm: "mucode", stage: "seed-1/base/rollouts", kind: "rollouts" },
+      { ...cost, arm: "mucode", stage: "seed-1/mucode/fit", kind: "generator training", shared: false, programs: 0 },
+      { ...cost, arm: "base", stage: "base-greedy", kind: "evaluation" },
+      { ...cost, arm: "base", seed: 2, stage: "base-greedy", kind: "evaluation" },
     ],
   });
 
-  it("charge a shared stage to each arm in full, and count it once in what was spent", () => {
+  it("charge a stage that arms share to each in full, and count it once in what was spent", () => {
     expect(table.arms.map(({ arm, total, shared }) => [arm, total.seconds, shared.seconds])).toEqual([
+      ["base", 10, 0],
       ["rft", 10, 10],
-      ["mucode", 30, 20],
+      ["mucode", 20, 10],
     ]);
     expect(table.spent.total).toEqual({ seconds: 30, tokens: 300, programs: 10 });
-    expect(table.spent.byKind["generator training"].seconds).toBe(10);
+  });
+
+  it("count a stage that seeds share once", () => {
+    expect(table.spent.byKind.evaluation.seconds).toBe(10);
   });
 });
 

@@ -41,11 +41,11 @@ export function everyRateTable({ solveRates }: ExperimentSummary): ReportTable {
     id: "every-rate",
     title: "Every arm under every protocol, % solved [95 %]",
     columns: [left("generator"), left("protocol"), right("solved"), left("by seed"), right("failures")],
-    rows: solveRates.map(({ arm, protocol, byTurn, perSeed, failures }) => [
+    rows: solveRates.map(({ arm, protocol, byTurn, perSeedByTurn, failures }) => [
       ARM_LABELS[arm],
       describeProtocol(protocol),
       rate(byTurn.at(-1)),
-      showSeeds(perSeed, percent),
+      showSeeds(perSeedByTurn.at(-1) ?? [], percent),
       failures,
     ]),
     note: "Failures are pairs of task and seed that could not be evaluated; they are left out of the rates.",
@@ -264,7 +264,6 @@ function closedFormTables({ closedForms, info }: ExperimentSummary): ReportTable
 
 interface Rate {
   readonly solved: Estimate;
-  /** Known for the protocol's own number of turns. */
   readonly perSeed: readonly SeedValue[];
 }
 
@@ -278,7 +277,7 @@ export function ofCondition({ solveRates }: ExperimentSummary, condition: Condit
     .toSorted((a, b) => a.protocol.turns - b.protocol.turns)[0];
   const solved = found?.byTurn[condition.turns - 1];
   if (!found || !solved) return undefined;
-  return { solved, perSeed: found.protocol.turns === condition.turns ? found.perSeed : [] };
+  return { solved, perSeed: found.perSeedByTurn[condition.turns - 1] ?? [] };
 }
 
 export function greedy({ info }: ExperimentSummary, arm: ArmName): Condition {

@@ -48,11 +48,8 @@ function examinedTable({ verifiers }: ExperimentSummary): ReportTable {
     id: "verifiers",
     title: "Verifiers on programs of their training tasks and of held-out tasks, % [95 %]",
     columns: [left("verifier"), left("programs by"), left("tasks"), ...EXAMINED_COLUMNS],
-    rows: verifiers.flatMap(({ verifier, arm, train, heldOut }) =>
-      [
-        { label: "training", split: train },
-        { label: "held out", split: heldOut },
-      ]
+    rows: verifiers.flatMap(({ verifier, arm, trainArm, train, heldOut }) =>
+      [...(trainArm === arm ? [{ label: "training", split: train }] : []), { label: "held out", split: heldOut }]
         .filter(({ split }) => split.ranking.programs > 0)
         .map(({ label, split }) => [VERIFIER_LABELS[verifier], ARM_LABELS[arm], label, ...examinedCells(split)]),
     ),
@@ -72,6 +69,7 @@ function overfittingTable({ verifiers }: ExperimentSummary): ReportTable {
       right("Brier, × 100"),
     ],
     rows: verifiers
+      .filter(({ arm, trainArm }) => arm === trainArm)
       .filter(({ overfitting }) => Object.values(overfitting).some((gap) => gap !== null))
       .map(({ verifier, arm, overfitting }) => [
         VERIFIER_LABELS[verifier],
@@ -80,7 +78,7 @@ function overfittingTable({ verifiers }: ExperimentSummary): ReportTable {
           gap ? showDifference(gap) : undefined,
         ),
       ]),
-    note: "Above 0: over-fitted by that much.",
+    note: "Above 0: over-fitted by that much. Trained arms' programs of training tasks are by the generator of their first iteration.",
   };
 }
 
@@ -137,7 +135,7 @@ export function recoverabilityTable({ recoverability }: ExperimentSummary): Repo
       percent(share),
       showSeeds(perSeed, percent),
     ]),
-    note: "Sampled rollouts of the training tasks. Later turns are reached by the tasks that were not solved before, so that a lower share is no loss of skill by itself. No intervals: states of a task depend on each other.",
+    note: "Sampled rollouts of the training tasks; of trained arms, by the generator of their first iteration. Later turns are reached by the tasks that were not solved before, so that a lower share is no loss of skill by itself. No intervals: states of a task depend on each other.",
   };
 }
 

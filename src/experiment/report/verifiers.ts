@@ -12,6 +12,8 @@ import { ARMS, VERIFIER_LABELS } from "./names.ts";
 export interface ExaminedVerifier extends VerifierExamination {
   /** Who wrote the held-out programs. */
   readonly arm: ArmName;
+  /** Who wrote the programs of the training tasks, on which scores are scaled; another where `arm` has none. */
+  readonly trainArm: ArmName | null;
 }
 
 export interface ComparedVerifiers extends VerifierDifference {
@@ -31,7 +33,8 @@ export function examineVerifiers(results: ExperimentResults, { scoreForm }: Expe
       const examined = setsOf(results, verifier, arm);
       if (!examined.some(({ split }) => split === "held-out")) return [];
       const scoresAreLogits = scoreForm !== "likelihood" || verifier === "bce";
-      return [{ arm, ...examineVerifier(examined, { scoresAreLogits }) }];
+      const trainArm = examined.find(({ split }) => split === "train")?.arm ?? null;
+      return [{ arm, trainArm, ...examineVerifier(examined, { scoresAreLogits }) }];
     }),
   );
 }
