@@ -4,6 +4,7 @@
  * it fast enough for whole training corpora.
  */
 import { ConfigError } from "../errors.ts";
+import { translateSplitPattern } from "./split-pattern.ts";
 import type { TokenizerJson } from "./tokenizer-files.ts";
 
 /** The pattern of a ByteLevel pre-tokenizer with `use_regex` (GPT-2's). */
@@ -37,10 +38,12 @@ export type PreTokenizer = (text: string) => string[];
 export function createPreTokenizer(patterns: readonly string[]): PreTokenizer {
   const expressions = patterns.map((pattern) => {
     try {
-      return new RegExp(pattern, "gu");
+      return new RegExp(translateSplitPattern(pattern), "gu");
     } catch (error) {
       const fields = { key: "pre_tokenizer", found: pattern };
-      throw new ConfigError(`pre_tokenizer: the pattern ${pattern} is not supported`, fields, { cause: error });
+      const reason = error instanceof Error ? error.message : "";
+      const message = `pre_tokenizer: the pattern ${pattern} is not supported (${reason})`;
+      throw new ConfigError(message, fields, { cause: error });
     }
   });
   return (text) => {
@@ -75,6 +78,8 @@ export class ByteLevelBpe {
   readonly #ranks: ReadonlyMap<string, number>;
   readonly #ignoreMerges: boolean;
   readonly #preTokenize: PreTokenizer;
+  /** Whether texts are brought into Unicode's composed form first. */
+  readonly #composes: boolean;
   /** Bytes of each token; of a control token, its text. */
   readonly #tokenBytes: readonly (Uint8Array | undefined)[];
   readonly #cache = new Map<string, readonly number[]>();
@@ -82,6 +87,8 @@ export class ByteLevelBpe {
   /** @throws {ConfigError} naming the key when the tokenizer is of another kind or incomplete. */
   constructor(tokenizer: TokenizerJson) {
     this.#preTokenize = createPreTokenizer(readPatterns(tokenizer));
+    this.#composes = tokenizer.normalizer !== null && tokenizer.normalizer !== undefined;
+    checkParts(tokenizer);
     const { model, added_tokens: addedTokens } = tokenizer;
     this.#vocabulary = new Map(Object.entries(model.vocab));
     for (const character of BYTE_CHARACTERS) {
@@ -106,7 +113,7 @@ export class ByteLevelBpe {
   /** Tokens of plain text; text that looks like a control token is plain text here. Lone surrogates become U+FFFD. */
   encode(text: string): number[] {
     const tokens: number[] = [];
-    for (const piece of this.#preTokenize(text)) {
+    for (const piece of this.#preTokenize(this.#composes ? text.normalize("NFC") : text)) {
       for (const token of this.#encodePiece(piece)) tokens.push(token);
     }
     return tokens;
@@ -188,25 +195,59 @@ export class ByteLevelBpe {
   }
 }
 
+/** No vocabulary has more entries. */
+const MOST_TOKENS = 2 ** 24;
+
+/** @throws {ConfigError} naming the key when the parts that are read are not there or not of their kind. */
+function checkParts({ model, added_tokens: addedTokens }: TokenizerJson): void {
+  const refuse = (key: string, found: unknown, expected: string): never => {
+    const shown = (JSON.stringify(found) ?? "missing").slice(0, 80);
+    throw new ConfigError(`tokenizer.json: ${key} is ${shown}; expected ${expected}`, { key, found: shown, expected });
+  };
+  const isToken = (id: unknown): boolean =>
+    Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < MOST_TOKENS;
+  const { vocab, merges } = model;
+  if (typeof vocab !== "object" || vocab === null) refuse("model.vocab", vocab, "an object");
+  for (const [entry, id] of Object.entries(vocab)) {
+    if (!isToken(id)) refuse(`model.vocab.${entry}`, id, `an integer from 0 to ${MOST_TOKENS - 1}`);
+  }
+  if (!Array.isArray(addedTokens)) refuse("added_tokens", addedTokens, "a list");
+  for (const token of addedTokens) {
+    if (!isToken(token?.id) || typeof token.content !== "string") refuse("added_tokens", token, "an id and a content");
+  }
+  if (!Array.isArray(merges)) refuse("model.merges", merges, "a list");
+  for (const merge of merges) {
+    const parts: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    const isPair = Array.isArray(parts) && parts.length === 2;
+    if (!isPair || !Object.hasOwn(vocab, parts.join("")))
+      refuse("model.merges", merge, "a pair that makes an entry of model.vocab");
+  }
+  for (const key of ["continuing_subword_prefix", "end_of_word_suffix", "dropout"] as const) {
+    if (model[key]) refuse(`model.${key}`, model[key], "null");
+  }
+}
+
 /** The patterns of the pre-tokenizer, in order. @throws {ConfigError} for whatever this encoder would get wrong. */
 function readPatterns(tokenizer: TokenizerJson): string[] {
   const refuse = (key: string, found: unknown, expected: string): never => {
     throw new ConfigError(`${key} is ${JSON.stringify(found)}; expected ${expected}`, { key, found, expected });
   };
-  if (tokenizer.normalizer) refuse("normalizer", tokenizer.normalizer, "null");
+  const { normalizer } = tokenizer;
+  if (normalizer && normalizer.type !== "NFC") refuse("normalizer", normalizer, "null or NFC");
   const { model } = tokenizer;
   if (model?.type !== "BPE") refuse("model.type", model?.type, '"BPE"');
   if (model.byte_fallback) refuse("model.byte_fallback", model.byte_fallback, "false");
   const preTokenizer = tokenizer.pre_tokenizer as TokenizerJson["pre_tokenizer"] | ByteLevelStep | null;
-  const steps = preTokenizer?.type === "Sequence" ? preTokenizer.pretokenizers : [preTokenizer];
+  const steps = preTokenizer?.type === "Sequence" ? (preTokenizer.pretokenizers ?? []) : [preTokenizer];
   const patterns = steps.flatMap((step, i) => {
     const key = `pre_tokenizer ${i}`;
     if (step?.type === "ByteLevel") {
       if (step.add_prefix_space) refuse(`${key}.add_prefix_space`, step.add_prefix_space, "false");
       return step.use_regex === false ? [] : [GPT2_PATTERN];
     }
-    if (step?.type !== "Split" || !step.pattern.Regex || step.behavior !== "Isolated" || step.invert) {
-      return refuse(key, step, "a Split by Regex with behavior Isolated, or ByteLevel");
+    if (step?.type === "Digits") return [step.individual_digits ? String.raw`\p{N}` : String.raw`\p{N}+`];
+    if (step?.type !== "Split" || !step.pattern?.Regex || step.behavior !== "Isolated" || step.invert) {
+      return refuse(key, step, "a Split by Regex with behavior Isolated, Digits or ByteLevel");
     }
     return [step.pattern.Regex];
   });

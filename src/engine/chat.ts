@@ -7,12 +7,22 @@ import { ConfigError } from "../errors.ts";
 import type { ChatMessage } from "./engine.ts";
 import type { AddedToken, TokenizerConfigJson } from "./tokenizer-files.ts";
 
-/** A control token, or plain text made of the template's words and of whole message contents (by index). */
-export type ChatPart = { readonly token: number } | { readonly text: readonly (string | number)[] };
+/** Where a message's content goes; a template may take away white space at its ends. */
+export interface ContentSlot {
+  readonly message: number;
+  readonly trimsStart: boolean;
+  readonly trimsEnd: boolean;
+}
+
+/** A control token, or plain text made of the template's words and of message contents. */
+export type ChatPart = { readonly token: number } | { readonly text: readonly (string | ContentSlot)[] };
 
 /** Characters of planes for private use: they stand around a message's index in a rendered skeleton. */
 const OPEN = "\u{F0000}";
 const CLOSE = "\u{F0001}";
+/** White space on both sides of them: where it is gone, the template trims. */
+const PAD = "\u2003";
+const SLOT = `${PAD}?${OPEN}\\d+${CLOSE}${PAD}?`;
 
 export class ChatTemplate {
   readonly #template: Template;
@@ -37,12 +47,12 @@ export class ChatTemplate {
     this.#variables = Object.fromEntries(named.filter(([, text]) => text !== undefined));
     this.#controlTokens = new Map(addedTokens.map(({ content, id }) => [content, id]));
     const controls = [...this.#controlTokens.keys()].toSorted((a, b) => b.length - a.length).map(escapeRegExp);
-    this.#pattern = new RegExp([`${OPEN}\\d+${CLOSE}`, ...controls].join("|"), "gu");
+    this.#pattern = new RegExp([SLOT, ...controls].join("|"), "gu");
   }
 
   /**
-   * The parts of a conversation. A template is taken to put contents in as they are: what it does depends on the roles
-   * and their order, not on the contents.
+   * The parts of a conversation. A template is taken to put contents in as they are or trimmed: what it does depends on
+   * the roles and their order, not on the contents.
    * @throws {ConfigError} when the template refuses the conversation.
    */
   parts(conversation: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): readonly ChatPart[] {
@@ -56,7 +66,7 @@ export class ChatTemplate {
   }
 
   #render(conversation: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): ChatPart[] {
-    const messages = conversation.map(({ role }, i) => ({ role, content: `${OPEN}${i}${CLOSE}` }));
+    const messages = conversation.map(({ role }, i) => ({ role, content: `${PAD}${OPEN}${i}${CLOSE}${PAD}` }));
     let rendered: string;
     try {
       const { addGenerationPrompt } = options;
@@ -74,7 +84,7 @@ export class ChatTemplate {
       );
     }
     const parts: ChatPart[] = [];
-    let text: (string | number)[] = [];
+    let text: (string | ContentSlot)[] = [];
     const endText = (): void => {
       if (text.length > 0) parts.push({ text });
       text = [];
@@ -85,7 +95,12 @@ export class ChatTemplate {
       end = match.index + match[0].length;
       const token = this.#controlTokens.get(match[0]);
       if (token === undefined) {
-        text.push(Number(match[0].slice(OPEN.length, -CLOSE.length)));
+        const slot = match[0];
+        text.push({
+          message: Number(/\d+/.exec(slot)![0]),
+          trimsStart: !slot.startsWith(PAD),
+          trimsEnd: !slot.endsWith(PAD),
+        });
       } else {
         endText();
         parts.push({ token });
@@ -96,6 +111,19 @@ export class ChatTemplate {
     return parts;
   }
 }
+
+/** A content as it stands in its slot; white space is what Python's `strip` takes for it. */
+export function fillSlot(slot: ContentSlot, content: string): string {
+  let start = 0;
+  let end = content.length;
+  if (slot.trimsStart) while (start < end && isSpace(content[start]!)) start++;
+  if (slot.trimsEnd) while (end > start && isSpace(content[end - 1]!)) end--;
+  return content.slice(start, end);
+}
+
+/** Python counts four control characters that separate records as well. */
+const isSpace = (character: string): boolean =>
+  /\p{White_Space}/u.test(character) || (character >= "\u001C" && character <= "\u001F");
 
 /** The text of a token named in `tokenizer_config.json`, which writes either the text or an object. */
 export function tokenText(value: unknown): string | undefined {

@@ -88,7 +88,7 @@ export interface Tokenizer {
   isControl(token: number): boolean;
   /**
    * The conversation under the chat template, with the header of an assistant message at the end if asked for. What an
-   * assistant wrote is encoded apart from the template's text around it, as it was sampled apart from it; an assistant
+   * assistant wrote is put in whole even where the template trims contents; it is encoded apart from the template's text around it, as it was sampled apart from it; an assistant
    * message at the end, without a header after it, ends with the end token: the header's tokens, what was sampled, and
    * nothing else follow the conversation before it, whatever the template.
    */

@@ -17,6 +17,12 @@ export interface SplitPreTokenizer {
   readonly invert: false;
 }
 
+/** Cuts numbers out of words, digit by digit if asked for. */
+export interface DigitsPreTokenizer {
+  readonly type: "Digits";
+  readonly individual_digits: boolean;
+}
+
 export interface ByteLevelPreTokenizer {
   readonly type: "ByteLevel";
   readonly add_prefix_space: false;
@@ -30,10 +36,10 @@ export interface TokenizerJson {
   readonly truncation: null;
   readonly padding: null;
   readonly added_tokens: readonly AddedToken[];
-  readonly normalizer: null;
+  readonly normalizer: { readonly type: "NFC" } | null;
   readonly pre_tokenizer: {
     readonly type: "Sequence";
-    readonly pretokenizers: readonly (SplitPreTokenizer | ByteLevelPreTokenizer)[];
+    readonly pretokenizers: readonly (SplitPreTokenizer | DigitsPreTokenizer | ByteLevelPreTokenizer)[];
   };
   readonly post_processor: unknown;
   readonly decoder: unknown;
@@ -48,8 +54,8 @@ export interface TokenizerJson {
     /** A pre-token that is in the vocabulary is one token, whatever the merges say. */
     readonly ignore_merges: boolean;
     readonly vocab: Readonly<Record<string, number>>;
-    /** Best first; pairs of vocabulary entries. */
-    readonly merges: readonly (readonly [string, string])[];
+    /** Best first; pairs of vocabulary entries, in older files with a space between. */
+    readonly merges: readonly (readonly [string, string] | string)[];
   };
 }
 

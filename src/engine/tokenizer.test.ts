@@ -161,6 +161,16 @@ describe("a conversation", () => {
     expect([...tokens]).toEqual([user, ...tokenizer.encode("user sort"), end]);
   });
 
+  it("under a template that trims contents is trimmed as Python does, but for what an assistant wrote", () => {
+    const chat_template =
+      "{% for m in messages %}{{ '<|user|>' + m.role + ' ' + m.content | trim + eos_token }}{% endfor %}";
+    const other = loadTokenizer({ ...files, config: { ...files.config, chat_template } });
+    const conversation = turn(" \u001F\u0085a  b\uFEFF\n", "  c \n");
+    const tokens = other.encodeChat([...conversation, ...conversation], { addGenerationPrompt: true });
+    const expected = "<|user|>user a  b\uFEFF<|end|><|user|>assistant   c \n<|end|>";
+    expect(other.decode(tokens)).toBe(expected + expected);
+  });
+
   it("that the template refuses is a mistake of the configuration", () => {
     const chat_template = "{{ raise_exception('no') }}";
     const other = loadTokenizer({ ...files, config: { ...files.config, chat_template } });
@@ -177,7 +187,15 @@ describe("files of other kinds are refused by key", () => {
       tokenizer: { ...files.tokenizer, ...changes, model: { ...files.tokenizer.model, ...model } },
     }) as never;
   const cases: Record<string, [TokenizerFiles, RegExp]> = {
-    "a normalizer": [edited({ normalizer: { type: "NFC" } }), /normalizer is \{"type":"NFC"\}; expected null/],
+    "another normalizer": [
+      edited({ normalizer: { type: "NFKC" } }),
+      /normalizer is \{"type":"NFKC"\}; expected null or/,
+    ],
+    "no list of control tokens": [edited({ added_tokens: {} }), /added_tokens is \{\}; expected a list/],
+    "a control token without a number": [edited({ added_tokens: [{ content: "a" }] }), /added_tokens is .*an id and/],
+    "an entry that is no number": [edited({}, { vocab: { a: -1 } }), /model\.vocab\.a is -1; expected an integer/],
+    "a merge that makes no entry": [edited({}, { merges: ["a 我"] }), /model\.merges is "a 我"; expected a pair/],
+    "marked ends of words": [edited({}, { end_of_word_suffix: "</w>" }), /model\.end_of_word_suffix is "<\/w>"/],
     "no pre-tokenizer": [edited({ pre_tokenizer: null }), /pre_tokenizer/],
     "another splitting": [
       edited({ pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Whitespace" }] } }),
@@ -196,7 +214,10 @@ describe("files of other kinds are refused by key", () => {
       /the pattern \( is not supported/,
     ],
     "byte fallback": [edited({}, { byte_fallback: true }), /model\.byte_fallback is true; expected false/],
-    "a vocabulary without all bytes": [edited({}, { vocab: { a: 0 } }), /model\.vocab has no entry for the byte/],
+    "a vocabulary without all bytes": [
+      edited({}, { vocab: { a: 0 }, merges: [] }),
+      /model\.vocab has no entry for the byte/,
+    ],
   };
   for (const [name, [given, message]] of Object.entries(cases)) {
     it(`${name}`, () => {
@@ -204,6 +225,17 @@ describe("files of other kinds are refused by key", () => {
       expect(() => loadTokenizer(given)).toThrow(message);
     });
   }
+
+  it("but composed characters and single digits are understood", () => {
+    const ByteLevel = { type: "ByteLevel", add_prefix_space: false, use_regex: true };
+    const pretokenizers = [{ type: "Digits", individual_digits: true }, ByteLevel];
+    const qwen = edited({ normalizer: { type: "NFC" }, pre_tokenizer: { type: "Sequence", pretokenizers } });
+    const ours = loadTokenizer(qwen);
+    expect(ours.encode("re\u0301sume\u0301 2026")).toEqual(ours.encode("r\u00E9sum\u00E9 2026"));
+    expect(ours.decode(ours.encode("re\u0301sume\u0301 12"))).toBe("r\u00E9sum\u00E9 12");
+    const numbers = Array.from(ours.encode("x 12"), (token) => ours.decode([token]));
+    expect(numbers.slice(-2)).toEqual(["1", "2"]);
+  });
 
   it("but GPT-2's own pre-tokenizer is understood", () => {
     const gpt2 = edited({ pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true } });

@@ -1,7 +1,7 @@
 /** The tokenizer of a model, from its two files. */
 import { ConfigError } from "../errors.ts";
 import { ByteLevelBpe } from "./byte-level-bpe.ts";
-import { ChatTemplate, tokenText, type ChatPart } from "./chat.ts";
+import { ChatTemplate, fillSlot, tokenText, type ChatPart } from "./chat.ts";
 import type { ChatMessage, Tokenizer } from "./engine.ts";
 import type { TokenizerFiles } from "./tokenizer-files.ts";
 
@@ -40,13 +40,17 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
       if (text !== "") pieces.push(encodeCached(text));
       text = "";
     };
-    for (const words of part.text) {
-      const message = typeof words === "number" ? conversation[words]! : undefined;
-      if (message?.role !== "assistant") {
-        text += message?.content ?? (words as string);
+    for (const item of part.text) {
+      if (typeof item === "string") {
+        text += item;
+        continue;
+      }
+      const { role, content } = conversation[item.message]!;
+      if (role !== "assistant") {
+        text += fillSlot(item, content);
       } else {
         endPiece();
-        pieces.push(encodeCached(message.content));
+        pieces.push(encodeCached(content));
       }
     }
     endPiece();
