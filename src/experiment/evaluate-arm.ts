@@ -1,5 +1,5 @@
 /** One generator on the held-out tasks: a resumable stage with a record per task. */
-import { InfrastructureError } from "../errors.ts";
+import { InfrastructureError, StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
 import { collect } from "../rollout/collect.ts";
@@ -10,7 +10,7 @@ import type { Checkpoint, Trainer } from "../training/trainer.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import type { VerifierName } from "./results.ts";
 import type { SolveTaskRequest, TaskRecord } from "./solve-task.ts";
-import { solveTask } from "./solve-task.ts";
+import { protocolKey, solveTask } from "./solve-task.ts";
 
 export interface EvaluateArmRequest extends Omit<SolveTaskRequest, "task"> {
   /** The stage's name and its records'. */
@@ -28,15 +28,16 @@ export interface EvaluateArmParts {
   readonly signal?: AbortSignal;
 }
 
-/** Tasks under way at the same time: each asks for the candidates of many searches, so few fill the model's batches. */
-const CONCURRENCY = 24;
+/** So many samples are to be wanted at any time: a task waits for grades and scores in between, and the model is not to. */
+const SAMPLES_UNDER_WAY = 512;
 
 /** `result[i]` belongs to `tasks[i]`; `null` where the infrastructure failed. */
 export async function evaluateArm(
   request: EvaluateArmRequest,
   parts: EvaluateArmParts,
 ): Promise<(TaskRecord | null)[]> {
-  const { name, tasks } = request;
+  const { name, tasks, protocols } = request;
+  const widest = Math.max(...protocols.map(({ candidates }) => candidates));
   const { trainer, store, progress, signal } = parts;
   const log = await store.openRecords<TaskRecord>(name);
   try {
@@ -55,7 +56,7 @@ export async function evaluateArm(
           recordKey: (record) => record.taskId,
           work: (task) => solveTask({ ...request, task }, solving, signal),
           log,
-          concurrency: CONCURRENCY,
+          concurrency: Math.ceil(SAMPLES_UNDER_WAY / widest),
           ...(signal && { signal }),
           onRecord: () => stage.advance(),
         });
@@ -73,6 +74,16 @@ export async function evaluateArm(
       }
     });
     const byTask = new Map(log.records.map((record) => [record.taskId, record]));
+    for (const { taskId, solved } of byTask.values()) {
+      const missing = protocols.map(protocolKey).find((key) => solved[key] === undefined);
+      if (missing === undefined) continue;
+      const file = store.path(name);
+      throw new StoreError(
+        `${file}.jsonl has no result of "${missing}" for ${taskId}: another version of mucode wrote it. ` +
+          `Delete it and ${file}.done.json to evaluate again; everything else is kept`,
+        { file, taskId, protocol: missing },
+      );
+    }
     return tasks.map(({ id }) => byTask.get(id) ?? null);
   } finally {
     await log.close();

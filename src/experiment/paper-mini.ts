@@ -120,7 +120,10 @@ export function protocolsOf(arm: ArmName, plan: SearchPlan): Protocol[] {
   return [
     ...main,
     ...otherCounts.map((count) => search("verifier", { candidates: count })),
-    ...[...otherCounts, candidates].map((count) => search(BEST_RULE, { candidates: count, verifier: "bce" })),
+    ...[...otherCounts, candidates].flatMap((count) => [
+      search(BEST_RULE, { candidates: count, verifier: "bce" }),
+      search("verifier", { candidates: count, verifier: "bce" }),
+    ]),
     search(BEST_RULE, { verifier: "bradley-terry-base-data" }),
   ];
 }
