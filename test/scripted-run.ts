@@ -2,13 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ProposeRequest } from "../src/generator/generator.ts";
 import { createScriptedGenerator } from "../src/generator/scripted-generator.ts";
-import type { OutcomeGrader } from "../src/grading/grade.ts";
+import type { Grader, OutcomeGrader } from "../src/grading/grade.ts";
 import { createTaskGrader } from "../src/grading/task-grader.ts";
 import { silentProgress } from "../src/progress.ts";
 import type { GradedTrajectory } from "../src/rollout/graded-trajectory.ts";
 import type { RecordLog, RunStore } from "../src/store/run-store.ts";
 import type { StageContext } from "../src/store/stages.ts";
-import type { Task } from "../src/tasks/task.ts";
+import type { PrivateTests, Task } from "../src/tasks/task.ts";
 import {
   iterateExpert,
   type IterationRequest,
@@ -31,22 +31,21 @@ export const task = (id: string): Task => ({
   goldProgram: "GOLD",
 });
 /** Knows both kinds of tests and names the failing one, so that whatever leaks can be seen. */
-export const grader: OutcomeGrader = createTaskGrader({
-  grader: {
-    grade: async ({ program, tests }) => {
-      const results = tests.map((test) => {
-        const source = test.kind === "assert" ? test.source : "";
-        const passes = program?.startsWith("r") === true || (source === PUBLIC && program?.startsWith("p") === true);
-        return passes
-          ? ({ verdict: "passed" } as const)
-          : ({ verdict: "failed", statement: source, obtained: program ?? "nothing" } as const);
-      });
-      return { verdict: results.find(({ verdict }) => verdict !== "passed")?.verdict ?? "passed", tests: results };
-    },
-    close: async () => {},
+export const programGrader: Grader = {
+  grade: async ({ program, tests }) => {
+    const results = tests.map((test) => {
+      const source = test.kind === "assert" ? test.source : "";
+      const passes = program?.startsWith("r") === true || (source === PUBLIC && program?.startsWith("p") === true);
+      return passes
+        ? ({ verdict: "passed" } as const)
+        : ({ verdict: "failed", statement: source, obtained: program ?? "nothing" } as const);
+    });
+    return { verdict: results.find(({ verdict }) => verdict !== "passed")?.verdict ?? "passed", tests: results };
   },
-  privateTests: { of: () => [{ kind: "assert", source: PRIVATE }] },
-});
+  close: async () => {},
+};
+export const privateTests: PrivateTests = { of: () => [{ kind: "assert", source: PRIVATE }] };
+export const grader: OutcomeGrader = createTaskGrader({ grader: programGrader, privateTests });
 
 export const settings: IterationSettings = {
   iterations: 1,
