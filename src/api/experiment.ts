@@ -92,7 +92,8 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
         { trainer, grader, store: run, progress, ...(signal && { signal }) },
       ),
     );
-    await writeJsonAtomic(run.path("results.json"), results);
+    // Without indentation: it is large, and for programs alone.
+    await writeFileAtomic(run.path("results.json"), `${JSON.stringify(results)}\n`);
     const summary = summarizeExperiment(results, describe(configuration, seeds, heldOut, baseHash));
     await writeJsonAtomic(run.path("report.json"), summary);
     await writeFileAtomic(run.path("report.html"), renderExperimentHtml(summary));
