@@ -24,6 +24,8 @@ export class GeneratorError extends InfrastructureError {}
 export class VerifierError extends InfrastructureError {}
 /** The engine could not compute, load or save. */
 export class EngineError extends InfrastructureError {}
+/** A command that trains failed, or what it made is no checkpoint to go on with. */
+export class TrainerError extends InfrastructureError {}
 /** A file of a run could not be read or written. */
 export class StoreError extends InfrastructureError {}
 /** A suite's files could not be fetched whole. */

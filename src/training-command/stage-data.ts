@@ -1,0 +1,100 @@
+/** A stage's data set on disk: the lines, how long they are for the model, and the folder that trainers read. */
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Tokenizer } from "../engine/engine.ts";
+import { loadTokenizer } from "../engine/tokenizer.ts";
+import type { TokenizerFiles } from "../engine/tokenizer-files.ts";
+import { errorCode, fileError } from "../store/file-errors.ts";
+import { encodeRecord } from "../store/json.ts";
+import type { LabelledCompletion, Preference, PromptCompletion } from "../training/data-sets.ts";
+
+export type DataLine = PromptCompletion | Preference | LabelledCompletion;
+
+/** What training starts from, as far as data must fit it. */
+export interface ModelLimits {
+  /** Of config.json; `undefined` when it does not say. */
+  readonly contextLength: number | undefined;
+  /** `undefined` when it is of a kind that is not read here. */
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+export async function readModelLimits(directory: string): Promise<ModelLimits> {
+  const [model, tokenizer, config, template] = await Promise.all([
+    readIfThere(join(directory, "config.json")),
+    readIfThere(join(directory, "tokenizer.json")),
+    readIfThere(join(directory, "tokenizer_config.json")),
+    readIfThere(join(directory, "chat_template.jinja")),
+  ]);
+  const length = model === undefined ? undefined : parse(model)["max_position_embeddings"];
+  const contextLength = typeof length === "number" ? length : undefined;
+  if (tokenizer === undefined || config === undefined) return { contextLength, tokenizer: undefined };
+  const files = {
+    tokenizer: parse(tokenizer),
+    config: { ...(template !== undefined && { chat_template: template }), ...parse(config) },
+  } as unknown as TokenizerFiles;
+  try {
+    return { contextLength, tokenizer: loadTokenizer(files) };
+  } catch {
+    // Of another kind: the trainer alone can read it.
+    return { contextLength, tokenizer: undefined };
+  }
+}
+
+/** Tokens of each of the line's sequences: one, or the two of a pair. */
+export function sequenceLengths(line: DataLine, tokenizer: Tokenizer): number[] {
+  const answers = "chosen" in line ? [line.chosen, line.rejected] : [line.completion];
+  return answers.map((answer) => {
+    const conversation = [...line.prompt, ...answer];
+    return tokenizer.encodeChat(conversation, { addGenerationPrompt: false }).length;
+  });
+}
+
+/** About so many characters are written at once. */
+const BUFFER_CHARACTERS = 1 << 20;
+
+/**
+ * Writes `train.jsonl` into the folder, whole or not at all.
+ * @throws StoreError when the disk is full or the folder cannot be written.
+ */
+export async function writeDataSet(folder: string, lines: readonly DataLine[]): Promise<void> {
+  const file = join(folder, "train.jsonl");
+  const temporary = `${file}.${process.pid}-0.mucode-tmp`;
+  try {
+    await mkdir(folder, { recursive: true });
+    const handle = await open(temporary, "w");
+    try {
+      let buffer = "";
+      for (const line of lines) {
+        buffer += `${encodeRecord(line)}\n`;
+        if (buffer.length < BUFFER_CHARACTERS) continue;
+        await handle.appendFile(buffer);
+        buffer = "";
+      }
+      await handle.appendFile(buffer);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError("writing", file, error);
+  }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw fileError("reading", file, error);
+  }
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
