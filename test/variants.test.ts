@@ -75,7 +75,7 @@ const summary: TrainingSummary = { steps: 0, examples: 0, tooLong: 0, tokens: 0,
 
 /** `r7 # base`: right, scored 7, written by the base model; `w…` and `p…` are wrong. */
 function write(checkpoint: string, seed: number): string {
-  return `${["w", "p", "r", "w"][seed % 4]}${(seed >>> 4) % 10} # ${checkpoint}`;
+  return `${["w", "p", "r", "w"][seed % 4]}${(seed >>> 8) % 10} # ${checkpoint}`;
 }
 
 /** One training run whose generator is scripted; verifiers are too, unless a trainer of them is given. */
