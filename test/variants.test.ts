@@ -63,12 +63,12 @@ interface Observed {
 }
 
 const tasks: Readonly<Record<Asked["split"], readonly string[]>> = { train: ["a", "b", "c", "d"], test: ["x", "y"] };
-const taskSet = (split: Asked["split"]): TaskSet => ({
+const taskSet = (split: Asked["split"], count: number): TaskSet => ({
   suite: "handmade",
   version: "1",
   split,
   hash: split,
-  tasks: tasks[split].map(task),
+  tasks: tasks[split].slice(0, count).map(task),
   privateTests,
 });
 const summary: TrainingSummary = { steps: 0, examples: 0, tooLong: 0, tokens: 0, firstLoss: null, lastLoss: null };
@@ -113,8 +113,8 @@ async function run(
     store: real?.store ?? memory,
     progress: silentProgress,
     base: { directory: real?.base ?? "base" },
-    trainSet: taskSet("train"),
-    testSets: [taskSet("test")],
+    trainSet: taskSet("train", configuration.suite.trainTasks),
+    testSets: [taskSet("test", configuration.suite.testTasks)],
   });
   return { result, asked, generatorFits, verifierFits, records: (name) => memory.logs.get(name) ?? [] };
 }
@@ -287,8 +287,7 @@ const variants: Readonly<Record<string, Variant>> = {
   },
   "N candidates": {
     flags: ["--evaluation.candidates=2"],
-    look: ({ records }) =>
-      most((records("evaluation/base") as EvaluatedTask[]).map((one) => one.firstCandidates.length)),
+    look: (observed) => most(searches(observed).map(({ request }) => request.seeds.length)),
     otherwise: 5,
     expected: 2,
   },
@@ -305,10 +304,6 @@ const variants: Readonly<Record<string, Variant>> = {
     expected: [0.3],
   },
 };
-
-interface EvaluatedTask {
-  readonly firstCandidates: readonly unknown[];
-}
 
 describe("a variant of the method", () => {
   const runs = new Map<string, Promise<Observed>>();
@@ -331,9 +326,14 @@ describe("a variant of the method", () => {
 
 describe("a form and loss of the verifier, fitted from the shipped model", () => {
   const base = fileURLToPath(new URL("../models/mubpp-base", import.meta.url));
-  const quick = ["rollout.turns=1", "verifier.pairs-per-task=1", "verifier.epochs=1", "evaluation.turns=1"].map(
-    (setting) => `--${setting}`,
-  );
+  const quick = [
+    "suite.train-tasks=2",
+    "rollout.turns=1",
+    "verifier.pairs-per-task=1",
+    "verifier.epochs=1",
+    "suite.test-tasks=1",
+    "evaluation.turns=1",
+  ].map((setting) => `--${setting}`);
   const scores = new Map<string, number>();
   let directory = "";
   beforeAll(async () => {
