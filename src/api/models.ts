@@ -30,9 +30,17 @@ export async function resolveCheckpoint(nameOrDirectory: string): Promise<Checkp
   return { directory };
 }
 
-/** SHA-256 (hex) of a checkpoint's weights: tells whether a run goes on from the same model. */
-export function hashWeights(checkpoint: Checkpoint): Promise<string> {
-  return hashFile(join(checkpoint.directory, "model.safetensors"));
+/**
+ * SHA-256 (hex) of a checkpoint's weights: tells whether a run goes on from the same model. Of weights in several files
+ * it is the hash of their hashes, in the order of their names.
+ */
+export async function hashWeights({ directory }: Checkpoint): Promise<string> {
+  const names = await readdir(directory).catch((): string[] => []);
+  const shards = names.filter((name) => /^model-\d+-of-\d+\.safetensors$/.test(name)).toSorted();
+  if (shards.length === 0) return hashFile(join(directory, "model.safetensors"));
+  const hash = createHash("sha256");
+  for (const shard of shards) hash.update(await hashFile(join(directory, shard)));
+  return hash.digest("hex");
 }
 
 /** SHA-256 (hex) of a file's bytes. @throws ConfigError when it cannot be read. */

@@ -10,8 +10,8 @@ import { openRunDirectory } from "../store/run-directory.ts";
 import type { StageTotals } from "../store/stages.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
-import { createEmbeddedTrainer } from "../training/embedded-trainer.ts";
-import { hashWeights, resolveCheckpoint } from "./models.ts";
+import { openBase } from "./base-model.ts";
+import { openTrainer, type OpenedTrainer } from "./open-trainer.ts";
 import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
 import { furtherSuites, trainAndCompare, type IterationsByMethod } from "./train-and-compare.ts";
@@ -47,7 +47,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const { progress = silentProgress } = options;
   const signal = sharedSignal(options.signal);
   const configuration = resolveInput(trainSchema, options.configuration ?? {});
-  const base = await resolveCheckpoint(configuration.baseModel);
+  const { checkpoint: base, identity } = await openBase(configuration, { progress, ...(signal && { signal }) });
   const { suite: suiteOptions } = configuration;
   const suite = openSuite({ name: suiteOptions.name, ...(suiteOptions.data && { dataDirectory: suiteOptions.data }) });
   const { seed } = suiteOptions;
@@ -65,16 +65,18 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       trainHash: trainSet.hash,
       testHash: testSet.hash,
       ...(furtherSets.length > 0 && { furtherHashes: furtherSets.map(({ hash }) => hash) }),
-      baseHash: await hashWeights(base),
+      baseHash: identity,
     },
     versions,
   });
+  let trainer: OpenedTrainer | undefined;
   try {
     announceRun(run, progress);
-    const trainer = createEmbeddedTrainer({
-      threads: configuration.threads,
-      generator: configuration.generator,
-      verifier: { ...configuration.verifier },
+    trainer = await openTrainer({
+      configuration,
+      directory: run.directory,
+      log: (line) => progress.log(line),
+      ...(signal && { signal }),
     });
     const testSets = [testSet, ...furtherSets];
     const parts = { configuration, trainer, store: run, progress, base, trainSet, testSets, ...(signal && { signal }) };
@@ -95,6 +97,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       return report;
     });
   } finally {
+    await trainer?.close();
     await run.close();
   }
 }

@@ -22,6 +22,9 @@ function complaint(values: Record<string, unknown>): string {
   return "accepted";
 }
 
+/** Who trains and serves is configured by what they need. */
+const isOfMethod = (key: string): boolean => !/^(?:trainer|serving)\./.test(key);
+
 describe("the keys of mucode train", () => {
   const keys = listKeys(trainSchema);
 
@@ -30,10 +33,12 @@ describe("the keys of mucode train", () => {
     for (const { description } of keys) {
       expect(description).toMatch(/^[^\n]{10,100}[^.\n]$/);
     }
-    expect(keys.filter(({ defaultValue }) => defaultValue === undefined).map(({ key }) => key)).toEqual([
-      "suite.data",
-      "evaluation.suites",
-    ]);
+    expect(
+      keys
+        .filter(({ defaultValue }) => defaultValue === undefined)
+        .map(({ key }) => key)
+        .filter(isOfMethod),
+    ).toEqual(["baseRevision", "baseParameters", "suite.data", "evaluation.suites"]);
   });
 
   test("say what they allow in words", () => {
@@ -108,9 +113,12 @@ describe("resolving a configuration", () => {
   });
 });
 
-test("what decides whether a run may be resumed leaves out where it is and how many threads it has", () => {
+test("what decides whether a run may be resumed leaves out where it is and what computes it", () => {
   const comparable = comparableConfiguration(resolveConfiguration(trainSchema, []));
   expect(comparable).not.toHaveProperty("out");
   expect(comparable).not.toHaveProperty("threads");
+  expect(comparable).not.toHaveProperty("serving");
+  expect(comparable).not.toHaveProperty("trainer.processes");
+  expect(comparable).toHaveProperty("trainer.kind", "embedded");
   expect(comparable).toHaveProperty("suite.name", "mubpp");
 });

@@ -5,6 +5,8 @@
  */
 import { z } from "zod";
 import { SCORE_FORMS } from "../verifier/score-forms.ts";
+import { servingSchema } from "./serving-schema.ts";
+import { trainerSchema } from "./trainer-schema.ts";
 
 const positiveInteger = z.int().min(1);
 const seed = z.int().min(0).max(0xffffffff);
@@ -102,7 +104,13 @@ export const sandboxSchema = z
 /** Everything `mucode train` takes. */
 export const trainSchema = z.strictObject({
   out: z.string().min(1).default("runs/train").describe("Directory of the run; an existing run is resumed"),
-  baseModel: z.string().min(1).default("mubpp-base").describe("Model to start from: a built-in name or a directory"),
+  baseModel: z
+    .string()
+    .min(1)
+    .default("mubpp-base")
+    .describe("Model to start from: a built-in name, a directory, or a name on the hub for other trainers"),
+  baseRevision: z.string().min(1).optional().describe("Branch, tag or commit of a base model on the hub"),
+  baseParameters: z.number().min(1).optional().describe("Parameters of a base model on the hub, for --dry-run"),
   method: z
     .enum(["mucode", "rft"])
     .default("mucode")
@@ -129,15 +137,42 @@ export const trainSchema = z.strictObject({
         .describe("Further suites to evaluate on, separated by commas; `tasks pull` gets them"),
     })
     .prefault({}),
+  trainer: trainerSchema.prefault({}),
+  serving: servingSchema.prefault({}),
 });
 
 export type TrainConfiguration = z.infer<typeof trainSchema>;
 
-/** Keys that say where and how fast but not what: a run may be resumed under other values of these. */
-const resumableKeys = ["out", "threads"] as const;
+/**
+ * Keys and groups that say where and how fast but not what: a run may be resumed under other values of these, on another
+ * machine, with more GPUs, or with arguments that keep a server from running out of memory.
+ */
+const resumableKeys: readonly string[] = [
+  "out",
+  "threads",
+  "baseParameters",
+  "serving",
+  ...["python", "launcher", "processes", "device", "directory", "environment", "silenceLimit", "timeLimit"].map(
+    (key) => `trainer.${key}`,
+  ),
+  "trainer.generator.perDeviceBatchSize",
+  "trainer.verifier.perDeviceBatchSize",
+];
 
 /** What must be equal for a run to be resumed; goes into `run.json`. */
-export function comparableConfiguration<T extends object>(configuration: T): Omit<T, (typeof resumableKeys)[number]> {
-  const entries = Object.entries(configuration).filter(([key]) => !(resumableKeys as readonly string[]).includes(key));
-  return Object.fromEntries(entries) as Omit<T, (typeof resumableKeys)[number]>;
+export function comparableConfiguration<T extends object>(configuration: T): Omit<T, "out" | "threads"> {
+  return withoutResumable(configuration) as Omit<T, "out" | "threads">;
 }
+
+function withoutResumable(group: object, prefix = ""): object {
+  const entries = Object.entries(group)
+    .filter(([key]) => !resumableKeys.includes(`${prefix}${key}`))
+    .map(([key, value]: [string, unknown]) => [
+      key,
+      isGroup(value) ? withoutResumable(value, `${prefix}${key}.`) : value,
+    ]);
+  return Object.fromEntries(entries) as object;
+}
+
+const isGroup = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

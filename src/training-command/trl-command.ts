@@ -28,17 +28,24 @@ const COMMANDS = { generator: "sft", verifier: "reward" };
 const ALMOST_ALL = 0.999_999;
 
 /**
- * The command of one stage. A launcher runs TRL's script as a module, either at its own `{module}` or after `-m`.
+ * The command of one stage. A launcher runs TRL's script as a module, either at its own `{module}` or after `-m`, or is
+ * TRL's own command line with its `{command}`; `{processes}` stands for their number.
  * @throws ConfigError when the batch cannot be split as configured.
  */
 export function trlCommand(trainer: TrainerConfiguration, stage: TrlStage, hasGpu: boolean): string[] {
   const module = MODULES[stage.role];
   const own = trainer.launcher === undefined ? undefined : splitWords(trainer.launcher, "trainer.launcher");
   const launcher = own ?? (trainer.processes > 1 ? ["torchrun", "--nproc_per_node", String(trainer.processes)] : []);
-  const start = launcher.some((word) => word.includes("{module}"))
-    ? launcher.map((word) => word.replaceAll("{module}", module))
+  const values: Readonly<Record<string, string>> = {
+    "{module}": module,
+    "{command}": COMMANDS[stage.role],
+    "{processes}": String(trainer.processes),
+  };
+  const filled = launcher.map((word) => word.replaceAll(/\{(?:module|command|processes)\}/g, (name) => values[name]!));
+  const start = launcher.some((word) => /\{(?:module|command)\}/.test(word))
+    ? filled
     : launcher.length > 0
-      ? [...launcher, "-m", module]
+      ? [...filled, "-m", module]
       : ["trl", COMMANDS[stage.role]];
   const key = `trainer.${stage.role}.arguments`;
   return [...start, ...trlArguments(trainer, stage, hasGpu), ...splitWords(trainer[stage.role].arguments ?? "", key)];
