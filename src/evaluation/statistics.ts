@@ -106,15 +106,30 @@ function bootstrapMean(values: readonly number[], options: BootstrapOptions): Es
 /** Means of bootstrap resamples of `values`, ascending: what the intervals are quantiles of. */
 export function resampledMeans(values: readonly number[], options: BootstrapOptions = {}): Float64Array {
   const { seed = 0, resamples = 10_000 } = options;
-  const random = createRandom("bootstrap", seed);
   const data = Float64Array.from(values);
+  const draws = drawTasks(data.length, resamples, seed);
   const means = new Float64Array(resamples);
+  let next = 0;
   for (let resample = 0; resample < resamples; resample++) {
     let sum = 0;
-    for (let draw = 0; draw < data.length; draw++) sum += data[randomInteger(random, data.length)] as number;
+    for (let draw = 0; draw < data.length; draw++) sum += data[draws[next++] as number] as number;
     means[resample] = sum / data.length;
   }
   return means.sort();
+}
+
+/** Kept while the next bootstrap is of the same size: a report makes hundreds over the same tasks. */
+let lastDraws: { readonly key: string; readonly draws: Uint32Array } | undefined;
+
+/** Indices of the tasks of all resamples, one after the other. */
+function drawTasks(taskCount: number, resamples: number, seed: number): Uint32Array {
+  const key = `${taskCount} ${resamples} ${seed}`;
+  if (lastDraws?.key === key) return lastDraws.draws;
+  const random = createRandom("bootstrap", seed);
+  const draws = new Uint32Array(taskCount * resamples);
+  for (let draw = 0; draw < draws.length; draw++) draws[draw] = randomInteger(random, taskCount);
+  lastDraws = { key, draws };
+  return draws;
 }
 
 /** Linear interpolation between order statistics (type 7 of Hyndman and Fan). */
