@@ -18,7 +18,8 @@ export interface LaunchOptions {
   readonly classifies: boolean;
   readonly settings: RoleServing;
   readonly checkpoint: CheckpointKind;
-  readonly port: number;
+  /** A word that stands for it, in a plan. */
+  readonly port: number | "PORT";
   /** From 0: chooses its devices. */
   readonly replica: number;
 }

@@ -23,14 +23,12 @@ export interface ReloadOptions {
  */
 export async function reloadServers(options: ReloadOptions): Promise<void> {
   const { role, settings, directory, signal } = options;
-  if (settings.reloadCommand === undefined) return;
-  const key = `serving.${role}.reloadCommand`;
-  const command = fillWords(splitWords(settings.reloadCommand, key), { checkpoint: directory }, key);
-  if (command.length === 0) throw new ConfigError(`${key} is empty`, { key });
+  const command = reloadCommandOf(role, settings, directory);
+  if (command === null) return;
   signal?.throwIfAborted();
   const process = await startManagedProcess({
     command,
-    logFile: join(options.logs, `${role}-reload.log`),
+    logFile: reloadLog(options.logs, role),
     records: options.records,
   });
   let stopped: "late" | "aborted" | undefined;
@@ -51,4 +49,17 @@ export async function reloadServers(options: ReloadOptions): Promise<void> {
   if (exit.kind !== "exited" || exit.exitCode !== 0) {
     throw servingError(role, `is not reloaded: the command ${describeExit(exit)}`, process);
   }
+}
+
+/** `null` without one. @throws ConfigError for a command that cannot be read. */
+export function reloadCommandOf(role: ServingRole, settings: RoleServing, directory: string): string[] | null {
+  if (settings.reloadCommand === undefined) return null;
+  const key = `serving.${role}.reloadCommand`;
+  const command = fillWords(splitWords(settings.reloadCommand, key), { checkpoint: directory }, key);
+  if (command.length === 0) throw new ConfigError(`${key} is empty`, { key });
+  return command;
+}
+
+export function reloadLog(logs: string, role: ServingRole): string {
+  return join(logs, `${role}-reload.log`);
 }

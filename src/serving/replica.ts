@@ -134,7 +134,7 @@ async function launch(options: ReplicaOptions, signal: AbortSignal): Promise<Run
     const process = await startManagedProcess({
       command: plan.command,
       environment: plan.environment,
-      logFile: join(options.logs, `${role}-${index + 1}.log`),
+      logFile: serverLog(options.logs, role, index),
       records: options.records,
     });
     try {
@@ -235,4 +235,9 @@ function pause(durationMs: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(end, durationMs);
     signal.addEventListener("abort", end, { once: true });
   });
+}
+
+/** Of one replica, from 0. */
+export function serverLog(logs: string, role: ServingRole, index: number): string {
+  return join(logs, `${role}-${index + 1}.log`);
 }
