@@ -115,7 +115,7 @@ export function resampledMeans(values: readonly number[], options: BootstrapOpti
     for (let draw = 0; draw < data.length; draw++) sum += data[draws[next++] as number] as number;
     means[resample] = sum / data.length;
   }
-  return means.sort();
+  return means.toSorted();
 }
 
 /** Kept while the next bootstrap is of the same size: a report makes hundreds over the same tasks. */

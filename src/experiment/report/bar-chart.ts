@@ -1,10 +1,22 @@
-import { COLOURS, frame, legend, linearScale, tag, text, WIDTH, type ChartFacts, type Scale } from "./svg.ts";
+import {
+  COLOURS,
+  frame,
+  legend,
+  linearScale,
+  tag,
+  text,
+  tickLabel,
+  WIDTH,
+  type ChartFacts,
+  type Scale,
+} from "./svg.ts";
 
 export interface IntervalChart extends ChartFacts {
   readonly xLabel: string;
   /** Names of the bars of a group; one name, no legend. */
   readonly series: readonly string[];
   readonly groups: readonly {
+    /** May hold a line break. */
     readonly label: string;
     /** `values[seriesIndex]`; `null` where nothing is known. */
     readonly values: readonly ({ readonly mean: number; readonly low: number; readonly high: number } | null)[];
@@ -22,7 +34,7 @@ const TOP = 10;
 /** Horizontal bars or points with their intervals, in groups. */
 export function renderIntervalChart(chart: IntervalChart): string {
   const barHeight = 15;
-  const groupHeight = chart.series.length * barHeight + 12;
+  const groupHeight = Math.max(32, chart.series.length * barHeight + 12);
   const bottom = TOP + chart.groups.length * groupHeight;
   const shown = chart.groups.flatMap(({ values }) => values.flatMap((value) => (value ? [value.low, value.high] : [])));
   const x = linearScale([Math.min(0, ...shown), Math.max(0, ...shown, ...(chart.references ?? []))], [LEFT, RIGHT]);
@@ -30,7 +42,7 @@ export function renderIntervalChart(chart: IntervalChart): string {
     const top = TOP + group * groupHeight + 6;
     const bars = values.map((value, series) => {
       if (value === null) return "";
-      const middle = top + (series + 0.5) * barHeight;
+      const middle = top + (groupHeight - 12) / 2 + (series + 0.5 - values.length / 2) * barHeight;
       const mark =
         chart.mark === "bar"
           ? tag("rect", { x: x(0), y: middle - 6, width: x(value.mean) - x(0), height: 12 })
@@ -38,7 +50,7 @@ export function renderIntervalChart(chart: IntervalChart): string {
       const whisker = tag("line", { class: "whisker", x1: x(value.low), x2: x(value.high), y1: middle, y2: middle });
       return tag("g", { class: `s${series % COLOURS}` }, mark + whisker);
     });
-    return [text(LEFT - 10, top + (groupHeight - 12) / 2 + 4, label, { "text-anchor": "end" }), ...bars];
+    return [rowLabel(top + (groupHeight - 12) / 2, label), ...bars];
   });
   const references = [0, ...(chart.references ?? [])].map((value, index) =>
     tag("line", {
@@ -75,9 +87,19 @@ export function renderStackedChart(chart: StackedChart): string {
       const look = { class: `s${series % COLOURS} part` };
       return tag("rect", { ...look, x: x(start), y: y + 4, width: x(before) - x(start), height: rowHeight - 8 });
     });
-    return [text(LEFT - 10, y + rowHeight / 2 + 4, label, { "text-anchor": "end" }), ...parts];
+    return [rowLabel(y + rowHeight / 2, label), ...parts];
   });
   return finish(chart, { x, bottom, content, names: chart.series });
+}
+
+/** Beside the axis, its lines centred on `middle`. */
+function rowLabel(middle: number, label: string): string {
+  const lines = label.split("\n");
+  return lines
+    .map((line, index) =>
+      text(LEFT - 10, middle + 4 + (index - (lines.length - 1) / 2) * 14, line, { "text-anchor": "end" }),
+    )
+    .join("");
 }
 
 function finish(
@@ -93,9 +115,9 @@ function finish(
   const grid = x.ticks.map(
     (tick) =>
       tag("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP, y2: bottom }) +
-      text(x(tick), bottom + 18, String(tick), { "text-anchor": "middle" }),
+      text(x(tick), bottom + 18, tickLabel(tick), { "text-anchor": "middle" }),
   );
   const label = text((LEFT + RIGHT) / 2, bottom + 38, chart.xLabel, { "text-anchor": "middle" });
   const names = parts.names.length > 1 ? legend(parts.names, bottom + 64, "area") : { svg: "", height: 0 };
-  return frame(chart, bottom + 50 + names.height, [...grid, ...parts.content, label, names.svg].join(""));
+  return frame(chart, bottom + 58 + names.height, [...grid, ...parts.content, label, names.svg].join(""));
 }

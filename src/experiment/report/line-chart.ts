@@ -1,4 +1,4 @@
-import { COLOURS, dashes, frame, legend, linearScale, tag, text, WIDTH, type ChartFacts } from "./svg.ts";
+import { COLOURS, dashes, frame, legend, linearScale, tag, text, tickLabel, WIDTH, type ChartFacts } from "./svg.ts";
 
 export interface Point {
   readonly x: number;
@@ -32,9 +32,9 @@ export function renderLineChart(chart: LineChart): string {
     ...y.ticks.map(
       (tick) =>
         tag("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }) +
-        text(left - 8, y(tick) + 4, String(tick), { "text-anchor": "end" }),
+        text(left - 8, y(tick) + 4, tickLabel(tick), { "text-anchor": "end" }),
     ),
-    ...x.ticks.map((tick) => text(x(tick), bottom + 18, String(tick), { "text-anchor": "middle" })),
+    ...x.ticks.map((tick) => text(x(tick), bottom + 18, tickLabel(tick), { "text-anchor": "middle" })),
     tag("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
     text((left + right) / 2, bottom + 38, chart.xLabel, { "text-anchor": "middle" }),
     text(0, 0, chart.yLabel, { "text-anchor": "middle", transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)` }),

@@ -22,7 +22,7 @@ type PlotFacts = Omit<Plot, "svg">;
 export function claimsPlot({ claims }: ExperimentSummary): Plot[] {
   const run = claims.flatMap(({ number, deciding }) =>
     deciding.flatMap(({ label, measured }) =>
-      measured ? [{ label: `${number}: ${label}`, estimate: measured.estimate }] : [],
+      measured ? [{ label: `${number}: ${label.replace(": ", "\n")}`, estimate: measured.estimate }] : [],
     ),
   );
   const facts = {
@@ -37,7 +37,7 @@ export function claimsPlot({ claims }: ExperimentSummary): Plot[] {
     series: ["difference"],
     mark: "point",
     references: [inPercent(SMALLEST_GAIN)],
-    groups: run.map(({ label, estimate }) => ({ label: shorten(label), values: [scaled(estimate)] })),
+    groups: run.map(({ label, estimate }) => ({ label, values: [scaled(estimate)] })),
   });
   return [{ ...facts, svg }];
 }
@@ -54,7 +54,7 @@ export function solveRatePlots(summary: ExperimentSummary): Plot[] {
 function turnsPlots(summary: ExperimentSummary): Plot[] {
   const panels = [false, true].map((showPublicTests) => ({
     showPublicTests,
-    series: ARMS.flatMap((arm) => {
+    series: MAIN_ARMS.flatMap((arm) => {
       const longest = summary.solveRates
         .filter((one) => one.arm === arm && one.protocol.rule === "greedy")
         .filter(({ protocol }) => protocol.showPublicTests === showPublicTests)
@@ -176,7 +176,7 @@ function rankingPlot(verifiers: ExperimentSummary["verifiers"]): Plot[] {
   const groups = verifiers
     .filter(({ arm, trainArm }) => arm === trainArm)
     .map(({ verifier, arm, train, heldOut }) => ({
-      label: `${shorten(VERIFIER_LABELS[verifier], 24)} · ${shorten(ARM_LABELS[arm], 20)}`,
+      label: `${VERIFIER_LABELS[verifier]}\nprograms by ${ARM_LABELS[arm]}`,
       values: [
         train.ranking.withinTasks,
         heldOut.ranking.withinTasks,
@@ -270,9 +270,4 @@ function scaled({ mean, low, high }: Estimate): { mean: number; low: number; hig
 
 function inPercent(share: number): number {
   return Number((100 * share).toFixed(6));
-}
-
-/** For labels that stand beside a chart. */
-function shorten(label: string, most = 44): string {
-  return label.length <= most ? label : `${label.slice(0, most - 1)}…`;
 }

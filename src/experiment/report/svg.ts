@@ -60,13 +60,17 @@ export function text(x: number, y: number, content: string, attributes: Readonly
   return tag("text", { x, y, ...attributes }, escapeXml(content));
 }
 
+/** With a minus sign instead of a hyphen. */
+export function tickLabel(tick: number): string {
+  return String(tick).replace("-", "−");
+}
+
 export function frame({ id, title, description }: ChartFacts, height: number, content: string): string {
   const names =
     tag("title", { id: `${id}-title` }, escapeXml(title)) + tag("desc", { id: `${id}-desc` }, escapeXml(description));
   return tag(
     "svg",
     {
-      xmlns: "http://www.w3.org/2000/svg",
       role: "img",
       viewBox: `0 0 ${WIDTH} ${height}`,
       "aria-labelledby": `${id}-title ${id}-desc`,
