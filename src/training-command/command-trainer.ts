@@ -17,6 +17,7 @@ import {
   type CommandTrainerOptions,
   planStage,
   requireTrainable,
+  rolesOf,
   type Role,
   stageFiles,
   type StagePlan,
@@ -36,7 +37,7 @@ export function createCommandTrainer(
 ): Pick<Trainer, "trainGenerator" | "trainVerifier"> {
   requireTrainable(options);
   // Mistakes in the templates are told now, not hours later.
-  for (const role of ["generator", "verifier"] as const) {
+  for (const role of rolesOf(options)) {
     planStage(options, { role, request: { from: { directory: "base" }, to: { directory: role }, seed: 0 } });
   }
   const { form, showPublicTests } = options.verifier;

@@ -15,9 +15,13 @@ export interface CommandTrainerOptions {
   readonly generator: FitSettings;
   readonly verifier: VerifierFitSettings;
   readonly verifierLoss: VerifierData["loss"];
+  /** The stages that will be asked for; only their configuration must be whole. Default: both. */
+  readonly roles?: readonly Role[];
 }
 
 export type Role = "generator" | "verifier";
+
+export const rolesOf = ({ roles = ["generator", "verifier"] }: CommandTrainerOptions): readonly Role[] => roles;
 
 export interface StagePlan {
   readonly words: readonly string[];
@@ -96,10 +100,11 @@ export function stageFiles(checkpoint: string): StageFiles {
 }
 
 /** @throws ConfigError for what no stage of these options could ever train. */
-export function requireTrainable({ trainer, verifier, verifierLoss }: CommandTrainerOptions): void {
+export function requireTrainable(options: CommandTrainerOptions): void {
+  const { trainer, verifier, verifierLoss } = options;
   if (trainer.kind === "embedded") throw new TypeError("the embedded trainer is no command");
   if (trainer.kind === "command") {
-    for (const role of ["generator", "verifier"] as const) {
+    for (const role of rolesOf(options)) {
       const key = `trainer.${role}.command`;
       if (trainer[role].command !== undefined) continue;
       throw new ConfigError(`${key} is not set; give the command that trains the ${role}, or take trainer.kind trl`, {
@@ -108,7 +113,7 @@ export function requireTrainable({ trainer, verifier, verifierLoss }: CommandTra
     }
     return;
   }
-  for (const role of ["generator", "verifier"] as const) {
+  for (const role of rolesOf(options)) {
     const key = `trainer.${role}.command`;
     if (trainer[role].command === undefined) continue;
     throw new ConfigError(
@@ -116,6 +121,7 @@ export function requireTrainable({ trainer, verifier, verifierLoss }: CommandTra
       { key },
     );
   }
+  if (!rolesOf(options).includes("verifier")) return;
   if (verifierLoss === "bce") {
     throw new ConfigError(
       "verifier.loss is bce, for which TRL has no command; take bradley-terry, or trainer.kind command with a trainer of yours",
