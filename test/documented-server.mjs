@@ -7,6 +7,7 @@
 import { createServer } from "node:http";
 
 const words = process.argv.slice(2);
+/** @param {string} name */
 const option = (name) => words[words.indexOf(name) + 1];
 const mishap = process.env.MISHAP ?? "";
 const isSglang = words[0] === "-m";
@@ -15,18 +16,20 @@ const model = words.includes("--served-model-name")
   ? option("--served-model-name")
   : option("--lora-modules").split("=")[0];
 
-console.log(`command: ${words.join(" ")}`);
-console.log(`devices: ${process.env.CUDA_VISIBLE_DEVICES ?? "all"}`);
+process.stdout.write(`command: ${words.join(" ")}\n`);
+process.stdout.write(`devices: ${process.env.CUDA_VISIBLE_DEVICES ?? "all"}\n`);
 if (mishap === "exits") {
-  console.error("torch.OutOfMemoryError: CUDA out of memory.");
+  process.stderr.write("torch.OutOfMemoryError: CUDA out of memory.\n");
   process.exit(3);
 }
 
-/** A logit that differs from text to text. */
+/** A logit that differs from text to text. @param {number[]} tokens */
 const score = (tokens) => tokens.reduce((sum, token) => (sum * 31 + token) % 1009, 7) / 100 - 5;
+/** @param {number} x */
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 let answered = 0;
 
+/** @type {Record<string, (body: any) => object>} */
 const answers = {
   "GET /health": () => ({}),
   "GET /v1/models": () => ({ object: "list", data: [{ id: model, object: "model" }] }),
@@ -56,11 +59,12 @@ const answers = {
   },
   "POST /classify": (body) => {
     if (!classifies) throw new Error("not a classification model");
-    if (isSglang) return body.input_ids.map((tokens) => ({ embedding: [score(tokens)], meta_info: {} }));
+    if (isSglang)
+      return body.input_ids.map((/** @type {number[]} */ tokens) => ({ embedding: [score(tokens)], meta_info: {} }));
     const activation = mishap === "always-activated" || body.use_activation !== false;
     return {
       object: "list",
-      data: body.input.map((tokens, index) => ({
+      data: body.input.map((/** @type {number[]} */ tokens, /** @type {number} */ index) => ({
         index,
         label: "LABEL_0",
         probs: [activation ? sigmoid(score(tokens)) : score(tokens)],
@@ -89,6 +93,6 @@ const server = createServer((request, response) => {
 });
 server.listen({ host: option("--host"), port: Number(option("--port")) });
 process.on("SIGTERM", () => {
-  console.log("stopping");
+  process.stdout.write("stopping\n");
   process.exit(0);
 });

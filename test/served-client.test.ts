@@ -19,6 +19,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "mucode-served-"));
   model = await loadEmbeddedModel({ directory: "models/mubpp-base" });
   server = await openServer({
+    output: "text",
     model,
     name: "mubpp-base",
     fingerprint: "f",

@@ -18,6 +18,8 @@ export interface CallParts {
   readonly api: "chat" | "completions";
   readonly model: string;
   readonly concurrency: number;
+  /** Sent with every request. */
+  readonly requestFields: Readonly<Record<string, unknown>>;
   readonly client: ProtocolClient;
   readonly meter: Meter;
   readonly retrier: Retrier;
@@ -51,7 +53,7 @@ export function createCalls(parts: CallParts): Calls {
     const ticket = await meter.admit(asked.n * asked.maxTokens, signal);
     let answer: Answer;
     try {
-      const body = requestBody(api, model, asked, sent);
+      const body = { ...requestBody(api, model, asked, sent), ...parts.requestFields };
       answer = readAnswer(await client.ask(api, body, signal));
     } catch (error) {
       ticket.failed({ worked: mayHaveWorked(error) });

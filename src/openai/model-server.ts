@@ -17,6 +17,8 @@ export interface ModelServerOptions {
   readonly baseUrl: string;
   /** Equal servers that share the requests; `baseUrl` then only names them in messages. Default: the one at `baseUrl`. */
   readonly replicas?: ReplicaAddresses;
+  /** Sent with every request for text, beside what the protocol has: for servers that sample only when told so. */
+  readonly requestFields?: Readonly<Record<string, unknown>>;
   /** Default: the only one that the server lists. */
   readonly model?: string;
   /** Default: MUCODE_API_KEY, else OPENAI_API_KEY from the environment; local servers need none. */

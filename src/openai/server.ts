@@ -27,8 +27,8 @@ export async function openModelServer(
   const { address, client, retrier, log, meter } = connection;
   try {
     const model = await findModel(options.model, { address, client, retrier, log });
-    const { api = "chat", concurrency = 8 } = options;
-    const calls = createCalls({ address, api, model, concurrency, client, meter, retrier, log });
+    const { api = "chat", concurrency = 8, requestFields = {} } = options;
+    const calls = createCalls({ address, api, model, concurrency, requestFields, client, meter, retrier, log });
     return {
       get description() {
         const { answeredBy, ...capabilities } = calls.found;

@@ -1,9 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { endLeftovers } from "./leftovers.ts";
 import { describeExit, showCommand, startManagedProcess, type ManagedProcessOptions } from "./managed-process.ts";
 import { startOf } from "./process-tree.mjs";
@@ -57,9 +59,12 @@ const stubborn = (pidFile: string): string =>
 describe("a managed process", () => {
   it("writes both outputs into its log, tells its lines and how it ended", async () => {
     const lines: string[] = [];
-    const managed = await start(`console.log("one"); console.error("two"); console.log("three"); process.exitCode = 3`, {
-      onLine: (line) => lines.push(line),
-    });
+    const managed = await start(
+      `console.log("one"); console.error("two"); console.log("three"); process.exitCode = 3`,
+      {
+        onLine: (line) => lines.push(line),
+      },
+    );
     expect(await managed.exited).toEqual({ kind: "exited", exitCode: 3 });
     expect(lines.toSorted()).toEqual(["one", "three", "two"]);
     expect(managed.lastLines()).toEqual(lines);
@@ -94,7 +99,9 @@ describe("a managed process", () => {
   });
 
   it("is asked to end, and ended by force when it does not", async () => {
-    const polite = await start(`process.on("SIGTERM", () => process.exit(7)); setInterval(() => {}, 1000); console.log("up")`);
+    const polite = await start(
+      `process.on("SIGTERM", () => process.exit(7)); setInterval(() => {}, 1000); console.log("up")`,
+    );
     await waitFor(() => polite.lastLines().length > 0);
     expect(await polite.stop()).toEqual({ kind: "exited", exitCode: 7 });
 
@@ -127,26 +134,59 @@ describe("a managed process", () => {
   });
 });
 
-describe("when whoever started it is killed", () => {
+describe("where whoever started it is killed", () => {
+  let workplace: string;
+  beforeAll(async () => {
+    // The parent runs plain Node, so the room and what it stands on are compiled for it.
+    workplace = await mkdtemp(join(tmpdir(), "mucode-processes-built-"));
+    const source = fileURLToPath(new URL("..", import.meta.url));
+    for (const name of ["processes", "store", "errors.ts"]) {
+      await cp(join(source, name), join(workplace, "src", name), {
+        recursive: true,
+        filter: (file) => !file.endsWith(".test.ts"),
+      });
+    }
+    await writeFile(join(workplace, "package.json"), '{ "type": "module" }');
+    await symlink(join(source, "..", "node_modules"), join(workplace, "node_modules"));
+    const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
+    const options = ["--rootDir", "src", "--outDir", "dist", "--module", "nodenext", "--target", "es2023", "--noCheck"];
+    execFileSync(
+      process.execPath,
+      [
+        join(typescript, "bin", "tsc"),
+        ...options,
+        "--allowJs",
+        "--rewriteRelativeImportExtensions",
+        join("src", "processes", "managed-process.ts"),
+        join("src", "processes", "supervisor.mjs"),
+      ],
+      { cwd: workplace },
+    );
+  });
+  afterAll(() => rm(workplace, { recursive: true, force: true }));
+
   /** A process that starts a stubborn one by this module. */
   async function startAndKill(kill: (parent: number, child: number) => void): Promise<number> {
-    const module = new URL("./managed-process.ts", import.meta.url).pathname;
     const script = join(directory, "parent.mjs");
+    const command = [process.execPath, "-e", stubborn(join(directory, "child"))];
+    const options = {
+      command,
+      logFile: join(directory, "log.txt"),
+      records: join(directory, "processes"),
+      graceMs: 100,
+    };
+    const module = join(workplace, "dist", "processes", "managed-process.js");
     await writeFile(
       script,
-      `import { startManagedProcess } from ${JSON.stringify(module)};
-       await startManagedProcess({ command: [process.execPath, "-e", ${JSON.stringify(stubborn(join(directory, "child")))}],
-         logFile: ${JSON.stringify(join(directory, "log.txt"))}, records: ${JSON.stringify(join(directory, "processes"))}, graceMs: 100 });`,
+      `import { startManagedProcess } from ${JSON.stringify(module)};\nawait startManagedProcess(${JSON.stringify(options)});`,
     );
-    const { pathname: vite } = new URL("../../node_modules/vitest/node_modules/vite", import.meta.url);
-    void vite;
-    const parent = spawn(process.execPath, ["--experimental-strip-types", "--no-warnings", script], { stdio: "inherit" });
+    const parent = spawn(process.execPath, [script], { stdio: "inherit" });
     const child = await waitFor(() => pidIn("child"));
     kill(parent.pid!, child);
     return child;
   }
 
-  it("it ends within its grace", async () => {
+  it("ends within its grace", async () => {
     const child = await startAndKill((parent) => process.kill(parent, "SIGKILL"));
     await waitFor(() => !lives(child));
     expect(lives(child)).toBe(false);
@@ -155,7 +195,7 @@ describe("when whoever started it is killed", () => {
     expect(records()).toEqual([]);
   });
 
-  it("and its supervisor with it, the next start ends it and nothing else", async () => {
+  it("and its supervisor with it, is ended by the next start, and nothing else is", async () => {
     const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
     const child = await startAndKill((parent, started) => {
       const supervisor = Number(readFileSync(`/proc/${started}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
@@ -167,7 +207,12 @@ describe("when whoever started it is killed", () => {
     // A record whose number another process bears now.
     await writeFile(
       join(directory, "processes", "old.json"),
-      JSON.stringify({ mark: "00000000-0000-4000-8000-000000000000", command: ["old"], group: bystander.pid, start: "boot:1" }),
+      JSON.stringify({
+        mark: "00000000-0000-4000-8000-000000000000",
+        command: ["old"],
+        group: bystander.pid,
+        start: "boot:1",
+      }),
     );
     const ended = await endLeftovers(join(directory, "processes"), { graceMs: 100 });
     expect(ended.map(({ pids }) => pids)).toEqual([[child]]);
@@ -179,7 +224,7 @@ describe("when whoever started it is killed", () => {
 });
 
 it("a command is shown as it would be typed", () => {
-  expect(showCommand(["vllm", "serve", "my model", "--x={\"a\":1}", "it's"])).toBe(
+  expect(showCommand(["vllm", "serve", "my model", '--x={"a":1}', "it's"])).toBe(
     `vllm serve 'my model' '--x={"a":1}' 'it'\\''s'`,
   );
 });

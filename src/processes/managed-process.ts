@@ -1,7 +1,7 @@
 /**
  * A program that runs beside this process for minutes or days: a model server, a trainer. Its output goes into a log
- * file; it is ended with everything it has started, also when this process is killed; and what a crash of the whole
- * machine's software leaves behind all the same is found by its record at the next start (`leftovers.ts`).
+ * file; it is ended with everything it has started, also when this process is killed; and where its supervisor is
+ * killed as well, it is found by its record at the next start (`leftovers.ts`).
  */
 import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";

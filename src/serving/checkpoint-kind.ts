@@ -5,10 +5,15 @@ import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { errorCode } from "../store/file-errors.ts";
 
-export type CheckpointKind =
-  | { readonly kind: "model"; readonly directory: string }
+export type CheckpointKind = {
+  readonly directory: string;
+  /** Tokens that end an answer; `null` where the checkpoint does not say, or does not exist yet. */
+  readonly endTokens?: number | readonly number[] | null;
+} & (
+  | { readonly kind: "model" }
   /** A LoRA adapter: small matrices that are added to those of a base model. */
-  | { readonly kind: "adapter"; readonly directory: string; readonly base: string; readonly rank: number };
+  | { readonly kind: "adapter"; readonly base: string; readonly rank: number }
+);
 
 const adapterSchema = z.object({ base_model_name_or_path: z.string().min(1), r: z.int().min(1) });
 
@@ -19,7 +24,7 @@ export async function readCheckpointKind(directory: string): Promise<CheckpointK
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return { kind: "model", directory };
+    if (errorCode(error) === "ENOENT") return { kind: "model", directory, endTokens: await readEndTokens(directory) };
     throw new ConfigError(`${file} cannot be read`, { file }, { cause: error });
   }
   try {
@@ -28,4 +33,17 @@ export async function readCheckpointKind(directory: string): Promise<CheckpointK
   } catch (cause) {
     throw new ConfigError(`${file} does not name the adapter's base model and rank`, { file }, { cause });
   }
+}
+
+const endTokensSchema = z.object({ eos_token_id: z.union([z.int(), z.array(z.int()).min(1)]) });
+
+async function readEndTokens(directory: string): Promise<number | readonly number[] | null> {
+  for (const name of ["generation_config.json", "config.json"]) {
+    try {
+      return endTokensSchema.parse(JSON.parse(await readFile(join(directory, name), "utf8"))).eos_token_id;
+    } catch {
+      // Neither file has to be there, nor to say it.
+    }
+  }
+  return null;
 }

@@ -177,12 +177,13 @@ export async function createModelOpener(options: ModelOpenerOptions): Promise<Mo
 
 function connectionOf(
   settings: RoleServing,
-  { baseUrl, addresses, model }: ServedModel,
+  { baseUrl, addresses, model, requestFields }: ServedModel,
   log: ((line: string) => void) | undefined,
 ): ModelServerOptions {
   return {
     baseUrl,
     replicas: addresses,
+    requestFields,
     ...(model !== undefined && { model }),
     concurrency: settings.concurrency * Math.max(1, addresses().length),
     requestTimeoutMs: Math.ceil(settings.requestTimeout * 1000),

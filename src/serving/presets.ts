@@ -6,8 +6,8 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RoleServing, ServingRole } from "../config/serving-schema.ts";
+import { parseEnvironment, splitWords } from "../config/words.ts";
 import { ConfigError } from "../errors.ts";
-import { readVariables, splitWords } from "../processes/words.ts";
 import type { CheckpointKind } from "./checkpoint-kind.ts";
 
 export type StartedKind = Exclude<RoleServing["kind"], "embedded" | "urls">;
@@ -30,6 +30,8 @@ export interface Launch {
   readonly environment: Readonly<Record<string, string>>;
   /** What to call the model. */
   readonly model: string;
+  /** Sent with every request for text. */
+  readonly requestFields: Readonly<Record<string, unknown>>;
   readonly baseUrl: string;
   /** Answers with status 200 once the server serves. */
   readonly healthUrl: string;
@@ -44,6 +46,7 @@ interface Preset {
   name(checkpoint: CheckpointKind, role: ServingRole): string;
   readonly healthPath: string;
   readonly environment: Readonly<Record<string, string>>;
+  readonly requestFields?: (checkpoint: CheckpointKind) => Readonly<Record<string, unknown>>;
   /** Whether it serves LoRA adapters and models with a score head. */
   readonly adapters: boolean;
   readonly classification: boolean;
@@ -132,6 +135,10 @@ const presets = {
     healthPath: "/health",
     // A directory is served: nothing is to be looked up.
     environment: { HF_HUB_OFFLINE: "1" },
+    // It samples only where the checkpoint's own generation_config.json says so, and then mostly from a few tokens.
+    requestFields: ({ endTokens }) => ({
+      generation_config: JSON.stringify({ do_sample: true, top_k: 0, top_p: 1, eos_token_id: endTokens }),
+    }),
     adapters: false,
     classification: false,
   },
@@ -165,9 +172,10 @@ export function planLaunch(kind: StartedKind, options: LaunchOptions): Launch {
     environment: {
       ...preset.environment,
       ...(devices !== undefined && { CUDA_VISIBLE_DEVICES: devices }),
-      ...readVariables(settings.environment ?? "", `${key}.environment`),
+      ...parseEnvironment(settings.environment ?? "", `${key}.environment`),
     },
     model,
+    requestFields: preset.requestFields?.(checkpoint) ?? {},
     baseUrl: `http://${host}:${port}/v1`,
     healthUrl: `http://${host}:${port}${preset.healthPath}`,
   };

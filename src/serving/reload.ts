@@ -1,9 +1,9 @@
 /** Putting a checkpoint into service where the servers are somebody else's: by the command that the configuration names. */
 import { join } from "node:path";
 import type { RoleServing, ServingRole } from "../config/serving-schema.ts";
+import { fillPlaceholders, splitWords } from "../config/words.ts";
 import { ConfigError } from "../errors.ts";
 import { describeExit, startManagedProcess } from "../processes/managed-process.ts";
-import { fillWords, splitWords } from "../processes/words.ts";
 import { servingError } from "./serving-error.ts";
 
 export interface ReloadOptions {
@@ -55,7 +55,7 @@ export async function reloadServers(options: ReloadOptions): Promise<void> {
 export function reloadCommandOf(role: ServingRole, settings: RoleServing, directory: string): string[] | null {
   if (settings.reloadCommand === undefined) return null;
   const key = `serving.${role}.reloadCommand`;
-  const command = fillWords(splitWords(settings.reloadCommand, key), { checkpoint: directory }, key);
+  const command = fillPlaceholders(splitWords(settings.reloadCommand, key), { checkpoint: directory }, key);
   if (command.length === 0) throw new ConfigError(`${key} is empty`, { key });
   return command;
 }

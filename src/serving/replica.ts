@@ -35,6 +35,7 @@ export interface Replica {
   readonly baseUrl: string | null;
   /** What to call the model. */
   readonly model: string;
+  readonly requestFields: Launch["requestFields"];
   /** Why it will not serve any more. */
   readonly failure: ServingError | null;
   /** Of the running process, for reports. */
@@ -65,7 +66,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
 
   let current = await launch(options, signal);
   running = current;
-  const { model } = current.launch;
+  const { model, requestFields } = current.launch;
 
   /** Starts it again whenever it ends, as often as the configuration allows in a row. */
   const watch = async (): Promise<void> => {
@@ -105,6 +106,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       return running?.launch.baseUrl ?? null;
     },
     model,
+    requestFields,
     get failure() {
       return failure;
     },

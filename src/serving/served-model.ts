@@ -23,6 +23,8 @@ export interface ServedModel {
   readonly addresses: ReplicaAddresses;
   /** `undefined`: the only one that the servers list. */
   readonly model: string | undefined;
+  /** Sent with every request for text. */
+  readonly requestFields: Replica["requestFields"];
   /** Of the running processes. */
   readonly pids: readonly number[];
   stop(): Promise<void>;
@@ -51,6 +53,7 @@ export async function serveCheckpoint(options: ServeCheckpointOptions): Promise<
     baseUrl: replicas[0]!.baseUrl ?? `the ${role}'s server`,
     addresses: () => addressesOf(replicas),
     model: replicas[0]!.model,
+    requestFields: replicas[0]!.requestFields,
     get pids() {
       return replicas.map(({ pid }) => pid).filter((pid) => pid !== null);
     },
@@ -80,6 +83,7 @@ async function useServers(options: ServeCheckpointOptions): Promise<ServedModel>
     baseUrl: urls[0]!,
     addresses: () => urls,
     model: settings.model,
+    requestFields: {},
     pids: [],
     stop: async () => {},
   };
