@@ -215,7 +215,7 @@ export function learningPlots({ learningCurves }: ExperimentSummary): Plot[] {
       title: `Learning curves: ${of}s`,
       caption:
         of === "generator"
-          ? "Mean loss of each fit, one line per seed and iteration; every fit begins from the base model."
+          ? "Mean loss of each fit, one line per seed and iteration."
           : "Mean loss of each fit, one line per seed and iteration; losses of different kinds are not comparable.",
       xLabel: "optimiser step",
       yLabel: "loss",
