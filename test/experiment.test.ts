@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEmbeddedModel } from "../src/engine/embedded/embedded-model.ts";
 import { assertHeldOut } from "../src/experiment/held-out.ts";
 import { ARMS, protocolsOf } from "../src/experiment/paper-mini.ts";
 import type { ExperimentResults } from "../src/experiment/results.ts";
@@ -13,13 +14,16 @@ import { createTaskGrader } from "../src/grading/task-grader.ts";
 import { silentProgress } from "../src/progress.ts";
 import { deriveSeed } from "../src/random.ts";
 import { openRunDirectory } from "../src/store/run-directory.ts";
+import { renderPrompt } from "../src/tasks/prompt.ts";
+import { openSuite } from "../src/tasks/suites.ts";
 import { createTaskSet } from "../src/tasks/task-set.ts";
 import type { Task, TaskSet } from "../src/tasks/task.ts";
 import { iterateExpert } from "../src/training/expert-iteration.ts";
+import { fitGenerator } from "../src/training/fit-generator.ts";
 import type { GeneratorExample } from "../src/training/relabel.ts";
 import type { Trainer, TrainingRequest, VerifierData } from "../src/training/trainer.ts";
 import { createScriptedVerifier } from "../src/verifier/scripted-verifier.ts";
-import { runCommand } from "./command.ts";
+import { repository, runCommand } from "./command.ts";
 
 const PUBLIC = "assert f(1) == 1";
 const PRIVATE = "assert f(2) == 2";
@@ -267,68 +271,111 @@ describe("the plan of the miniature", () => {
   });
 });
 
+/**
+ * A model of one layer that has learnt the right programs of the first seed's training tasks by heart: it opens and
+ * samples in no time, and at a high temperature it writes right and wrong programs.
+ */
+async function writeTinyModel(directory: string): Promise<void> {
+  const read = async <T>(name: string): Promise<T> =>
+    JSON.parse(await readFile(join(repository, "models/mubpp-base", name), "utf8")) as T;
+  const model = await createEmbeddedModel({
+    config: {
+      vocabularySize: 900,
+      hiddenSize: 32,
+      layerCount: 1,
+      headCount: 2,
+      keyValueHeadCount: 1,
+      intermediateSize: 64,
+      contextLength: 384,
+      tieEmbeddings: true,
+      ropeTheta: 10_000,
+      rmsNormEpsilon: 1e-5,
+    },
+    tokenizer: { tokenizer: await read("tokenizer.json"), config: await read("tokenizer_config.json") },
+    seed: 1,
+    threads: 1,
+  });
+  const { tasks } = await openSuite({ name: "mubpp" }).load({ split: "train", limit: 4, seed: 1 });
+  const examples = tasks.map((task): GeneratorExample => ({
+    taskId: task.id,
+    turnIndex: 0,
+    conversation: [{ role: "user", content: renderPrompt(task, { showPublicTests: false }) }],
+    completion: task.goldProgram!.trimEnd(),
+    label: "own",
+  }));
+  const fit = { learningRate: 0.01, batchSize: 4, epochs: 1, weightDecay: 0, warmupShare: 0.05 };
+  await fitGenerator(model, examples, fit, { seed: 1, steps: 160 });
+  await model.save(directory);
+  await model.close();
+}
+
 describe("a tiny run of the miniature", () => {
-  const small = [
-    "--seeds=1",
-    "--suite.train-tasks=6",
-    "--suite.test-tasks=2",
-    "--rollout.rollouts-per-task=2",
-    "--rollout.turns=2",
-    "--generator.epochs=1",
-    "--verifier.epochs=1",
-    "--evaluation.candidates=2",
-    "--evaluation.most-candidates=3",
-    "--evaluation.turns=2",
-    "--evaluation.long-turns=2",
-  ];
   let directory = "";
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "mucode-paper-mini-"));
-  });
+    await writeTinyModel(join(directory, "model"));
+  }, 60_000);
 
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
+  function argumentsOf(run: string): string[] {
+    const values = {
+      "base-model": join(directory, "model"),
+      out: join(directory, run),
+      seeds: 1,
+      threads: 1,
+      "suite.train-tasks": 4,
+      "suite.test-tasks": 2,
+      "rollout.rollouts-per-task": 3,
+      "rollout.turns": 2,
+      "rollout.temperature": 1.2,
+      "rollout.max-tokens": 48,
+      "evaluation.candidates": 2,
+      "evaluation.most-candidates": 3,
+      "evaluation.turns": 2,
+      "evaluation.long-turns": 2,
+      "evaluation.max-tokens": 24,
+    };
+    return ["experiment", "paper-mini", ...Object.entries(values).map(([key, value]) => `--${key}=${value}`)];
+  }
+
   async function resultsOf(run: string): Promise<ExperimentResults> {
-    return JSON.parse(await readFile(join(run, "results.json"), "utf8"), (key, value: unknown) =>
+    return JSON.parse(await readFile(join(directory, run, "results.json"), "utf8"), (key, value: unknown) =>
       key === "seconds" ? 0 : value,
     ) as ExperimentResults;
   }
 
+  it("ends with a report, and trains RFT for as many steps as µCode", { timeout: 120_000 }, async () => {
+    const { exitCode, stdout, stderr } = await runCommand(argumentsOf("undisturbed"));
+    expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toContain("report.html");
+    expect(await readFile(join(directory, "undisturbed", "report.html"), "utf8")).toContain("<html");
+    const { learningCurves } = await resultsOf("undisturbed");
+    const steps = (arm: string): number[] =>
+      learningCurves.filter((curve) => curve.arm === arm && curve.of === "generator").map((curve) => curve.steps);
+    expect(steps("mucode").every((count) => count > 0)).toBe(true);
+    expect(steps("rft-equal-steps")).toEqual(steps("mucode"));
+  });
+
   it(
     "killed with -9 goes on to the same results; stops at Ctrl-C; refuses another configuration",
-    { timeout: 300_000 },
+    { timeout: 240_000 },
     async () => {
-      const args = (name: string): string[] => ["experiment", "paper-mini", ...small, "--out", join(directory, name)];
-      const undisturbed = await runCommand(args("undisturbed"));
-      expect({ exitCode: undisturbed.exitCode, stderr: undisturbed.exitCode === 0 ? "" : undisturbed.stderr }).toEqual({
-        exitCode: 0,
-        stderr: "",
-      });
-      const killed = join(directory, "killed");
       const interrupts = [
         ["SIGKILL", "seed-1/base/trajectories.jsonl"],
         ["SIGINT", "seed-1/mucode/iteration-1/generator.done.json"],
         ["SIGKILL", "seed-1/evaluation/base.jsonl"],
       ] as const;
       for (const [signal, moment] of interrupts) {
-        const { exitCode } = await runCommand(args("killed"), {
-          interrupt: { signal, whenWritten: join(killed, moment) },
-        });
+        const interrupt = { signal, whenWritten: join(directory, "killed", moment) };
+        const { exitCode } = await runCommand(argumentsOf("killed"), { interrupt });
         expect([moment, exitCode]).toEqual([moment, signal === "SIGINT" ? 130 : null]);
       }
-      expect((await runCommand([...args("killed"), "--rollout.turns=1"])).exitCode).toBe(2);
-      const last = await runCommand(args("killed"));
-      expect(last.exitCode).toBe(0);
-      expect(last.stdout).toContain("report.html");
-      const results = await resultsOf(killed);
-      expect(results).toEqual(await resultsOf(join(directory, "undisturbed")));
-      const steps = (arm: string): number[] =>
-        results.learningCurves
-          .filter((curve) => curve.arm === arm && curve.of === "generator")
-          .map((curve) => curve.steps);
-      expect(steps("rft-equal-steps")).toEqual(steps("mucode"));
-      expect(steps("mucode").every((count) => count > 0)).toBe(true);
+      const refused = await runCommand([...argumentsOf("killed"), "--rollout.turns=1"]);
+      expect(refused.stderr).toContain("rollout.turns: 2 there, 1 now");
+      expect((await runCommand(argumentsOf("killed"))).exitCode).toBe(0);
+      expect(await resultsOf("killed")).toEqual(await resultsOf("undisturbed"));
     },
   );
 });
