@@ -31,6 +31,7 @@ export type { TrainableModel } from "./engine/engine.ts";
 export { loadEmbeddedModel } from "./engine/embedded/embedded-model.ts";
 export type { Generator } from "./generator/generator.ts";
 export { createEngineGenerator } from "./generator/engine-generator.ts";
+export { createModelOpener, type ModelOpener, type ModelOpenerOptions } from "./serving/open-models.ts";
 export { openModelServer, type ModelServer, type ModelServerOptions, type Usage } from "./openai/server.ts";
 export { createOpenAIGenerator } from "./generator/openai-generator.ts";
 export type { Verifier } from "./verifier/verifier.ts";
