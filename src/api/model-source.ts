@@ -77,7 +77,7 @@ export async function openModelSource({ choice, spent, log }: OpenModelSourceOpt
         key: `server.${stray}`,
       });
     }
-    return openCheckpointSource(checkpoint ?? "mubpp-base", prompt ?? "terse", choice.threads);
+    return openCheckpointSource(checkpoint ?? "mubpp-base", prompt ?? "terse", { threads: choice.threads, log });
   }
   if (checkpoint !== undefined) {
     throw new ConfigError("--checkpoint and --base-url name two models: leave one of them out", { checkpoint });
@@ -96,7 +96,11 @@ export async function openModelSource({ choice, spent, log }: OpenModelSourceOpt
   };
 }
 
-async function openCheckpointSource(name: string, template: PromptTemplateName, threads: number): Promise<ModelSource> {
+async function openCheckpointSource(
+  name: string,
+  template: PromptTemplateName,
+  { threads, log }: Pick<ModelChoice, "threads"> & Pick<OpenModelSourceOptions, "log">,
+): Promise<ModelSource> {
   const { directory } = await resolveCheckpoint(name);
   const identity = { checkpoint: name, sha256: await hashWeights({ directory }) };
   return {
@@ -105,7 +109,8 @@ async function openCheckpointSource(name: string, template: PromptTemplateName, 
     maxTokens: DEFAULT_MAX_TOKENS.checkpoint,
     concurrency: null,
     describe: () => ({ kind: "checkpoint", ...identity }),
-    openGenerator: async () => createEngineGenerator(await loadEmbeddedModel({ directory, threads })),
+    openGenerator: async () =>
+      createEngineGenerator(await loadEmbeddedModel({ directory, threads, ...(log && { onNotice: log }) })),
     usage: () => null,
     close: async () => {},
     server: null,

@@ -19,6 +19,7 @@ export const registerServeCommand: RegisterCommand = (program, context) => {
     const server = await serve({
       configuration,
       ...(apiKey !== undefined && apiKey !== "" && { apiKey }),
+      onNotice: (line) => context.stderr.write(`${line}\n`),
       onError: (error) => context.stderr.write(`mucode: ${error instanceof Error ? error.message : String(error)}\n`),
     });
     context.expectTermination();

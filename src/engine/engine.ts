@@ -26,6 +26,11 @@ export interface SampleRequest {
    * Left out or 1: from all.
    */
   readonly topP?: number;
+  /**
+   * Draws only from this many of the likeliest tokens, 1 or more; `topP` then counts among them, in proportion. Left out:
+   * from all.
+   */
+  readonly topK?: number;
   /** With every token `onToken` also gets this many of the likeliest. */
   readonly topLogprobs?: number;
   /**

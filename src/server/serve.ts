@@ -13,6 +13,8 @@ export interface ServeOptions {
   readonly configuration?: z.input<typeof serveSchema>;
   /** What clients must send; needed where others than this machine can connect. */
   readonly apiKey?: string;
+  /** Told what memory a large model takes, before it is loaded. */
+  readonly onNotice?: (line: string) => void;
   /** Told of failures that are the server's fault. */
   readonly onError?: (error: unknown) => void;
 }
@@ -27,7 +29,11 @@ export async function serve(options: ServeOptions = {}): Promise<ServedCheckpoin
   const configuration = resolveInput(serveSchema, options.configuration ?? {});
   const checkpoint = await resolveCheckpoint(configuration.checkpoint);
   const fingerprint = `fp_${(await hashWeights(checkpoint)).slice(0, 12)}`;
-  const model = await loadEmbeddedModel({ directory: checkpoint.directory, threads: configuration.threads });
+  const model = await loadEmbeddedModel({
+    directory: checkpoint.directory,
+    threads: configuration.threads,
+    ...(options.onNotice && { onNotice: options.onNotice }),
+  });
   const name = basename(checkpoint.directory);
   try {
     const { requestTimeout, maxTokens, ...rest } = configuration;

@@ -116,7 +116,7 @@ function assertOpen(closed: boolean): void {
 }
 
 function validateRequest(request: SampleRequest, config: LlamaConfig): void {
-  const { tokens, temperature, maxTokens, topP = 1, topLogprobs = 0 } = request;
+  const { tokens, temperature, maxTokens, topP = 1, topK = 1, topLogprobs = 0 } = request;
   validateTokens(tokens, config, { least: 1, most: config.contextLength - 1 });
   if (!(temperature >= 0 && Number.isFinite(temperature))) {
     throw new EngineError(`temperature is ${temperature}; expected a number from 0 up`, { temperature });
@@ -126,6 +126,9 @@ function validateRequest(request: SampleRequest, config: LlamaConfig): void {
   }
   if (!(topP > 0 && topP <= 1)) {
     throw new EngineError(`topP is ${topP}; expected a number above 0 and up to 1`, { topP });
+  }
+  if (!(Number.isSafeInteger(topK) && topK >= 1)) {
+    throw new EngineError(`topK is ${topK}; expected a positive integer`, { topK });
   }
   if (!(Number.isSafeInteger(topLogprobs) && topLogprobs >= 0)) {
     throw new EngineError(`topLogprobs is ${topLogprobs}; expected an integer from 0 up`, { topLogprobs });

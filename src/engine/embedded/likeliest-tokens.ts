@@ -17,14 +17,21 @@ export function likeliest(logProbabilities: Float32Array, count: number): TokenL
 }
 
 /**
- * Nucleus sampling (Holtzman et al. 2020): a token of the smallest set of likeliest tokens whose probabilities add up
- * to at least `topP`, in proportion to them. Ties are broken by the lower id.
+ * One of the `topK` likeliest tokens (Fan et al. 2018), and of the smallest set of the likeliest of them that holds at
+ * least the share `topP` of their probability (nucleus sampling, Holtzman et al. 2020), in proportion. Ties are broken by
+ * the lower id.
  */
-export function drawFromNucleus(probabilities: Float32Array, topP: number, uniform: number): number {
+export function drawFromLikeliest(
+  probabilities: Float32Array,
+  { topK, topP = 1 }: { readonly topK?: number | undefined; readonly topP?: number | undefined },
+  uniform: number,
+): number {
   const order = Array.from(probabilities.keys()).toSorted((a, b) => probabilities[b]! - probabilities[a]! || a - b);
+  if (topK !== undefined) order.length = Math.min(order.length, topK);
+  const total = topK === undefined ? 1 : order.reduce((sum, token) => sum + probabilities[token]!, 0);
   let mass = 0;
   let size = 0;
-  while (size < order.length && mass < topP) mass += probabilities[order[size++]!]!;
+  while (size < order.length && mass < topP * total) mass += probabilities[order[size++]!]!;
   let sum = 0;
   for (let i = 0; i < size; i++) {
     sum += probabilities[order[i]!]!;

@@ -123,7 +123,8 @@ export function fromConfigJson(json: Json, file: string): LlamaConfig {
 /** What the class's name says is read from the last layer. */
 function readOutput(json: Json, architecture: Architecture, expect: Expect): Pick<LlamaConfig, "output"> {
   const [causal, score] = [causalClass(architecture), scoreClass(architecture)];
-  const [name] = (json["architectures"] ?? [causal]) as readonly unknown[];
+  const names = json["architectures"] ?? [causal];
+  const name: unknown = Array.isArray(names) ? names[0] : names;
   expect("architectures", name, name === causal || name === score, `${causal} or ${score}`);
   if (name !== score) return {};
   const labels = json["num_labels"] ?? Object.keys((json["id2label"] ?? {}) as object).length;

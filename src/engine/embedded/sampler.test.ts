@@ -198,6 +198,38 @@ describe("a sample from the likeliest tokens alone", () => {
     }
   });
 
+  it("takes topK of them, of which topP keeps its share of their mass", async () => {
+    const temperature = 0.25;
+    let top: SampledToken["top"];
+    const onToken = (sampled: SampledToken): void => void (top = sampled.top);
+    await model.sample(request({ temperature, maxTokens: 1, topLogprobs: 6, onToken }));
+    const weights = top!.map(({ logprob }) => Math.exp(logprob / temperature));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    let mass = 0;
+    const kept = weights.filter((weight) => (mass += weight) - weight < 0.5 * total);
+    expect(kept.length).toBeLessThan(6);
+    const seeds = Array.from({ length: 400 }, (_, i) => i);
+    for (const [topP, count] of [
+      [undefined, 6],
+      [0.5, kept.length],
+    ] as const) {
+      const samples = await model.sample(
+        request({ seeds, temperature, maxTokens: 1, topK: 6, ...(topP !== undefined && { topP }) }),
+      );
+      const drawn = new Set(samples.flatMap(({ tokens }) => [...tokens]));
+      expect([...drawn].toSorted()).toEqual(
+        top!
+          .slice(0, count)
+          .map(({ token }) => token)
+          .toSorted(),
+      );
+    }
+    const [one] = await model.sample(request({ topK: 1, maxTokens: 8 }));
+    const [greedy] = await model.sample(request({ temperature: 0, maxTokens: 8 }));
+    expect(one!.tokens).toEqual(greedy!.tokens);
+    expect(await model.sample(request({ topK: 5000 }))).toHaveLength(1);
+  });
+
   it("is the greedy one when one token reaches it, and any when all are allowed", async () => {
     const [narrow] = await model.sample(request({ topP: 1e-9 }));
     const [greedy] = await model.sample(request({ temperature: 0 }));
@@ -224,6 +256,7 @@ describe("a request", () => {
     await expect(model.sample(request({ temperature: -1 }))).rejects.toThrow(/temperature is -1/);
     await expect(model.sample(request({ maxTokens: 0 }))).rejects.toThrow(/maxTokens is 0/);
     await expect(model.sample(request({ topP: 0 }))).rejects.toThrow(/topP is 0/);
+    await expect(model.sample(request({ topK: 0.5 }))).rejects.toThrow(/topK is 0.5/);
     await expect(model.sample(request({ topLogprobs: -1 }))).rejects.toThrow(/topLogprobs is -1/);
     expect(await model.sample(request({ seeds: [] }))).toEqual([]);
   });

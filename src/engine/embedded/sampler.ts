@@ -4,7 +4,7 @@
  */
 import type { Sample, SampledToken, SampleRequest } from "../engine.ts";
 import { createRandom, type Random } from "../../random.ts";
-import { drawFromNucleus, likeliest } from "./likeliest-tokens.ts";
+import { drawFromLikeliest, likeliest } from "./likeliest-tokens.ts";
 import { PREFILL_ROWS } from "./decode-graph.ts";
 import type { Decoder } from "./decoder.ts";
 import { capacityFor, KeyValueCache, type PromptCaches } from "./key-value-cache.ts";
@@ -212,11 +212,11 @@ function cancel(owner: ActiveRequest, reason: unknown): void {
 
 /** Greedy at temperature 0, else drawn by the sequence's own randomness: one number per token. */
 function chooseToken(sequence: Sequence, logProbabilities: Float32Array, probabilities: Float32Array): number {
-  const { temperature, topP } = sequence.owner.request;
+  const { temperature, topK, topP = 1 } = sequence.owner.request;
   if (temperature === 0) return indexOfGreatest(logProbabilities);
   const uniform = sequence.random();
-  if (topP === undefined || topP === 1) return drawIndex(probabilities, uniform);
-  return drawFromNucleus(probabilities, topP, uniform);
+  if (topK === undefined && topP === 1) return drawIndex(probabilities, uniform);
+  return drawFromLikeliest(probabilities, { topK, topP }, uniform);
 }
 
 /** Tells the request of a token; whether it wants the sample to end with it. */

@@ -1,0 +1,263 @@
+"""The side of Hugging Face `transformers` of check-transformers.mjs, which runs it.
+
+    python transformers_peer.py write DIRECTORY    random models of every kind supported, and what transformers makes of them
+    python transformers_peer.py check DIRECTORY    opens what the engine wrote of them, and compares
+
+Models are small: shapes differ in whatever can be mixed up (heads, widths, ties), and weights are large enough for every
+part to matter.
+"""
+
+import json
+import os
+import sys
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    LlamaConfig,
+    MistralConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+    logging,
+)
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+torch.set_num_threads(1)
+
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+TEXTS = [
+    "def add_12345(xs):\n    return [x + 1 for x in xs]\n",
+    "It'S they'LL, I'm\u00a0x'\u017f \ufeffif\u0085b\r\n\t\treturn  y\u00b2\n\n\n   ",
+    "re\u0301sume\u0301 \u212b \u1e9b\u0323 \uac00\u11a8 h\u00e9llo \u2603 \U0001f600\U0001f3fd \u0e01\u0e33 12\u0663\u00bd",
+    "# '\"{}[]()*+?|\\^$. a_b __x  \t ",
+    "",
+]
+CONVERSATION = [
+    {"role": "user", "content": "  Write a function that adds 12 numbers.\n\n"},
+    {"role": "assistant", "content": "def add(xs):\n    return sum(xs)"},
+    {"role": "user", "content": "failed: assert add([]) == 0\n"},
+]
+HEADERS = {
+    "llama3": (
+        ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>"],
+        "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' }}"
+        "{{ m.content | trim + '<|eot_id|>' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}",
+    ),
+    "qwen": (
+        ["<|endoftext|>", "<|im_start|>", "<|eot|>", "<|im_end|>", "<|tool|>"],
+        "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}{%- endfor %}"
+        "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}",
+    ),
+}
+
+
+def make_tokenizer(kind):
+    tokenizer = Tokenizer(models.BPE(ignore_merges=kind == "llama3"))
+    if kind == "qwen":
+        tokenizer.normalizer = normalizers.NFC()
+    pattern = SPLIT.replace("DIGITS", r"\p{N}{1,3}" if kind == "llama3" else r"\p{N}")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    controls, template = HEADERS[kind]
+    trainer = trainers.BpeTrainer(
+        vocab_size=380,
+        special_tokens=controls,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXTS * 5, trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=controls[0], eos_token=controls[3])
+    fast.chat_template = template
+    return fast
+
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+QWEN3 = dict(head_dim=24)
+BIASES = dict(attention_bias=True, mlp_bias=True)
+# name: configuration class, tokenizer, what is special about it, how it is written
+CASES = {
+    "llama, untied": (LlamaConfig, "llama3", {}, {}),
+    "llama, tied": (LlamaConfig, "llama3", dict(tie_word_embeddings=True), {}),
+    "llama, all biases": (LlamaConfig, "llama3", BIASES, {}),
+    "llama, wide heads": (LlamaConfig, "llama3", dict(head_dim=20), {}),
+    "llama 3.1 positions": (LlamaConfig, "llama3", dict(rope_parameters=LLAMA3), {}),
+    "llama 3.1 positions, tied, sharded": (
+        LlamaConfig,
+        "llama3",
+        dict(rope_parameters=LLAMA3, tie_word_embeddings=True),
+        dict(shards="60KB"),
+    ),
+    "llama, f16": (LlamaConfig, "llama3", {}, dict(dtype=torch.float16)),
+    "llama, bf16, sharded": (LlamaConfig, "llama3", {}, dict(dtype=torch.bfloat16, shards="40KB")),
+    "llama, score": (LlamaConfig, "llama3", {}, dict(score=True)),
+    "mistral": (MistralConfig, "llama3", dict(sliding_window=None), {}),
+    "mistral, tied, bf16": (
+        MistralConfig,
+        "llama3",
+        dict(sliding_window=None, tie_word_embeddings=True),
+        dict(dtype=torch.bfloat16),
+    ),
+    "mistral, score": (MistralConfig, "llama3", dict(sliding_window=None), dict(score=True)),
+    "qwen2, untied": (Qwen2Config, "qwen", {}, {}),
+    "qwen2, tied": (Qwen2Config, "qwen", dict(tie_word_embeddings=True), {}),
+    "qwen2, f16, sharded": (Qwen2Config, "qwen", {}, dict(dtype=torch.float16, shards="60KB")),
+    "qwen2, bf16": (Qwen2Config, "qwen", {}, dict(dtype=torch.bfloat16)),
+    "qwen2, score": (Qwen2Config, "qwen", {}, dict(score=True)),
+    "qwen3, untied": (Qwen3Config, "qwen", QWEN3, {}),
+    "qwen3, tied": (Qwen3Config, "qwen", dict(tie_word_embeddings=True, **QWEN3), {}),
+    "qwen3, biases": (Qwen3Config, "qwen", dict(attention_bias=True, **QWEN3), {}),
+    "qwen3, f16": (Qwen3Config, "qwen", QWEN3, dict(dtype=torch.float16)),
+    "qwen3, tied, bf16, sharded": (
+        Qwen3Config,
+        "qwen",
+        dict(tie_word_embeddings=True, **QWEN3),
+        dict(dtype=torch.bfloat16, shards="60KB"),
+    ),
+    "qwen3, score": (Qwen3Config, "qwen", QWEN3, dict(score=True)),
+}
+
+
+def spread(model, seed):
+    """Weights with which every part of the model matters."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if name.endswith("norm.weight"):
+            parameter.data = 1 + 0.3 * noise
+        elif parameter.dim() == 1:
+            parameter.data = 0.4 * noise
+        else:
+            scale = 0.3 if "embed" in name or "lm_head" in name or "score" in name else parameter.shape[1] ** -0.5
+            parameter.data = scale * noise
+
+
+def load(directory, score):
+    cls = AutoModelForSequenceClassification if score else AutoModelForCausalLM
+    return cls.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def values(model, tokens, score):
+    """log p of every token but the first, or the score of the whole: what the engine's `forward` gives."""
+    ids = torch.tensor([tokens])
+    if score:
+        return model(ids).logits[0]
+    return torch.log_softmax(model(ids).logits[0, :-1], -1).gather(1, ids[0, 1:, None])[:, 0]
+
+
+def write(directory):
+    tokenizers = {kind: make_tokenizer(kind) for kind in HEADERS}
+    names = []
+    for number, (name, (cls, kind, changes, how)) in enumerate(CASES.items()):
+        tokenizer = tokenizers[kind]
+        score = how.get("score", False)
+        config = cls(
+            **{
+                **dict(
+                    vocab_size=400,
+                    hidden_size=64,
+                    intermediate_size=88,
+                    num_hidden_layers=3,
+                    num_attention_heads=4,
+                    num_key_value_heads=2,
+                    max_position_embeddings=256,
+                    rms_norm_eps=1e-5,
+                    bos_token_id=0,
+                    eos_token_id=tokenizer.eos_token_id,
+                    pad_token_id=4,
+                ),
+                **(dict(num_labels=1) if score else {}),
+                **changes,
+            }
+        )
+        make = AutoModelForSequenceClassification if score else AutoModelForCausalLM
+        model = make.from_config(config)
+        spread(model, number)
+        place = f"{directory}/{number}"
+        if not score:
+            model.generation_config.eos_token_id = [tokenizer.eos_token_id, 4, 1]
+        model.to(how.get("dtype", torch.float32)).save_pretrained(place, max_shard_size=how.get("shards", "5GB"))
+        tokenizer.save_pretrained(place)
+
+        model = load(place, score)
+        chat = tokenizer.apply_chat_template(CONVERSATION, add_generation_prompt=True, return_dict=False)
+        generator = torch.Generator().manual_seed(number)
+        # Without the pad token (4): transformers looks for the score before it, and gives its embedding no gradient.
+        tokens = chat + (5 + torch.randint(0, 390, (90,), generator=generator)).tolist()
+        sample = {
+            "name": name,
+            "score": score,
+            "files": sorted(os.listdir(place)),
+            "texts": [[text, tokenizer.encode(text, add_special_tokens=False)] for text in TEXTS],
+            "conversation": CONVERSATION,
+            "chat": chat,
+            "tokens": tokens,
+        }
+        with torch.no_grad():
+            sample["values"] = values(model, tokens, score).tolist()
+            if not score:
+                ids = model.generate(torch.tensor([chat]), max_new_tokens=40, do_sample=False, pad_token_id=4)
+                sample["greedy"] = ids[0, len(chat) :].tolist()
+        names.append(str(number))
+        with open(f"{directory}/{number}/peer.json", "w", encoding="utf-8") as file:
+            json.dump(sample, file)
+    with open(f"{directory}/cases.json", "w", encoding="utf-8") as file:
+        json.dump(names, file)
+
+
+def check(directory):
+    """Ours: saved after one step of training, whose size is the gradient's; see STEP in check-transformers.mjs."""
+    results = {}
+    for case in json.load(open(f"{directory}/written.json", encoding="utf-8")):
+        ours = json.load(open(f"{directory}/{case}-engine/engine.json", encoding="utf-8"))
+        place, score, tokens = f"{directory}/{case}-engine", ours["score"], ours["tokens"]
+        model = load(place, score)
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        result = {"class": type(model).__name__}
+        with torch.no_grad():
+            theirs = values(model, tokens, score)
+        result["values"] = (theirs - torch.tensor(ours["values"])).abs().max().item()
+        result["texts"] = all(
+            tokenizer.encode(text, add_special_tokens=False) == ids and tokenizer.decode(ids) == decoded
+            for text, ids, decoded in ours["texts"]
+        )
+        chat = tokenizer.apply_chat_template(ours["conversation"], add_generation_prompt=True, return_dict=False)
+        result["chat"] = list(chat) == ours["chat"]
+        if os.path.exists(f"{directory}/{case}/peer.json"):
+            before = load(f"{directory}/{case}", score)
+            given = values(before, tokens, score)
+            (-given.sum() / len(given)).backward()
+            after = dict(model.named_parameters())
+            worst = 0.0
+            for name, parameter in before.named_parameters():
+                gradient = parameter.grad
+                step = ours["learningRate"] * gradient / (gradient.abs() + ours["epsilon"])
+                found = parameter.data - after[name].data
+                worst = max(worst, ((found - step).abs().max() / step.abs().max().clamp_min(1e-9)).item())
+            result["gradients"] = worst
+        results[case] = result
+    with open(f"{directory}/checked.json", "w", encoding="utf-8") as file:
+        json.dump(results, file)
+
+
+if __name__ == "__main__":
+    {"write": write, "check": check}[sys.argv[1]](sys.argv[2])
