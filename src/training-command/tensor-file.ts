@@ -58,21 +58,20 @@ export async function checkTensorFile(
     const { size } = await handle.stat();
     const { header, dataStart } = await readHeader(handle, size, name);
     const tensors = new Map<string, TensorEntry>();
+    const entries = placed(header, name);
     let end = 0;
-    for (const [key, entry] of placed(header, name)) {
-      const { dtype, shape, start, bytes } = entry;
+    for (const [key, { start, bytes }] of entries) {
       if (start !== end) throw new UnusableFile(`${name}: ${key} starts at byte ${start} of the data, not at ${end}`);
       end += bytes;
-      if (dataStart + end > size) {
-        const missing = dataStart + end - size;
-        throw new UnusableFile(`${name} is cut off: ${missing} bytes of ${key} are missing`);
-      }
+    }
+    if (dataStart + end > size)
+      throw new UnusableFile(`${name} is cut off: it has ${size} of ${dataStart + end} bytes`);
+    if (dataStart + end < size) throw new UnusableFile(`${name} has ${size - dataStart - end} bytes after its tensors`);
+    for (const [key, { dtype, shape, start, bytes }] of entries) {
       signal?.throwIfAborted();
       await requireFinite(handle, dataStart + start, bytes, dtype, `${name}: ${key}`);
       tensors.set(key, { dtype, shape });
     }
-    if (dataStart + end !== size)
-      throw new UnusableFile(`${name} has ${size - dataStart - end} bytes after its tensors`);
     return tensors;
   } finally {
     await handle.close();
