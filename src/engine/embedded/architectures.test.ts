@@ -65,11 +65,11 @@ async function trained(name: string): Promise<TrainableModel> {
 describe.each(Object.keys(variants))("a model of the kind of %s", (name) => {
   it("samples with the log-probabilities that scoring gives, in every bit as it would alone", async () => {
     const model = await trained(name);
-    const prompts = [1, 5, 40, 70].map((length) => Int32Array.from({ length }, (_, t) => 4 + ((t * 37) % 290)));
-    const request = (tokens: Int32Array, seeds: number[]) => ({ tokens, seeds, temperature: 1, maxTokens: 40 });
+    const prompts = [1, 40, 70].map((length) => Int32Array.from({ length }, (_, t) => 4 + ((t * 37) % 290)));
+    const request = (tokens: Int32Array, seeds: number[]) => ({ tokens, seeds, temperature: 1, maxTokens: 20 });
     const alone = [];
     for (const prompt of prompts) alone.push((await model.sample(request(prompt, [7])))[0]!);
-    const others = Array.from({ length: 12 }, (_, i) => i + 10);
+    const others = Array.from({ length: 6 }, (_, i) => i + 10);
     const together = await Promise.all(prompts.map((prompt) => model.sample(request(prompt, [...others, 7]))));
     expect(together.map((samples) => samples.at(-1))).toEqual(alone);
     for (const [i, { tokens, logprobs }] of alone.entries()) {
@@ -82,37 +82,32 @@ describe.each(Object.keys(variants))("a model of the kind of %s", (name) => {
     await model.close();
   });
 
-  it("is saved and opened as itself, and 4 steps, saved and loaded, and 4 more equal 8 in every bit", async () => {
+  it("is saved and opened as itself, and 2 steps, saved and loaded, and 2 more equal 4 in every bit", async () => {
     const [model, straight] = [await trained(name), await trained(name)];
     const [place, state] = [join(directory, name), join(directory, `${name}.state`)];
-    await train(model, 3, 7);
+    await train(model, 3, 5);
     await model.save(place);
     await model.saveTrainingState(state);
     const loaded = await loadEmbeddedModel({ directory: place, threads: 1 });
     expect(loaded.parameterCount).toBe(model.parameterCount);
     expect(await loaded.forward(randomData(1))).toEqual(await model.forward(randomData(1)));
     await loaded.loadTrainingState(state);
-    await train(loaded, 7, 11);
-    await train(straight, 3, 11);
+    await train(loaded, 5, 7);
+    await train(straight, 3, 7);
     expect(await loaded.forward(randomData(2))).toEqual(await straight.forward(randomData(2)));
-    const config = JSON.parse(await readFile(join(place, "config.json"), "utf8"));
-    expect(config.model_type).toBe(variants[name]!.architecture ?? "llama");
-    await Promise.all([model, straight, loaded].map((each) => each.close()));
-  });
 
-  it("forgets nothing of its shape in a checkpoint, and scores with a head of its own", async () => {
-    const model = await trained(name);
-    const [place, scores] = [join(directory, `${name} tokens`), join(directory, `${name} scores`)];
-    await model.save(place);
+    const scores = join(directory, `${name} scores`);
     const scoring = await loadEmbeddedModel({ directory: place, threads: 1, output: "score" });
-    await scoring.forwardBackward(randomData(5));
-    await scoring.optimizerStep(adamW);
+    await train(scoring, 5, 6);
     await scoring.save(scores);
     const again = await loadEmbeddedModel({ directory: scores, threads: 1 });
     expect(await again.forward(randomData(5))).toEqual(await scoring.forward(randomData(5)));
-    const { architectures } = JSON.parse(await readFile(join(scores, "config.json"), "utf8"));
-    expect(architectures[0]).toMatch(/^(Llama|Mistral|Qwen2|Qwen3)ForSequenceClassification$/);
-    await Promise.all([model, scoring, again].map((each) => each.close()));
+    const [ours, theirs] = await Promise.all(
+      [place, scores].map(async (each) => JSON.parse(await readFile(join(each, "config.json"), "utf8"))),
+    );
+    expect(ours.model_type).toBe(variants[name]!.architecture ?? "llama");
+    expect(theirs.architectures[0]).toMatch(/^(Llama|Mistral|Qwen2|Qwen3)ForSequenceClassification$/);
+    await Promise.all([model, straight, loaded, scoring, again].map((each) => each.close()));
   });
 });
 

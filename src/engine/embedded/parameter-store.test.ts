@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../random.ts";
 import { initializeParameters, layoutParameters } from "./llama-parameters.ts";
-import { ParameterStore } from "./parameter-store.ts";
+import { MOST_TRAINED_PARAMETERS, ParameterStore } from "./parameter-store.ts";
 
 const layout = layoutParameters({
   vocabularySize: 7,
@@ -120,5 +120,16 @@ describe("fresh weights", () => {
     expect(store.view(store.weights, "finalNorm").every((w) => w === 1)).toBe(true);
     const differs = (other: ParameterStore): boolean => other.weights.some((w, i) => w !== store.weights[i]);
     expect([differs(draw(1)), differs(draw(2))]).toEqual([false, true]);
+  });
+});
+
+describe("a model of more parameters than can be trained", () => {
+  it("has its weights alone, and refuses to step", () => {
+    // Memory that is never touched is never taken.
+    const totalLength = MOST_TRAINED_PARAMETERS + 4;
+    const store = new ParameterStore({ ...layout, totalLength, parameterCount: totalLength });
+    expect(store.weights).toHaveLength(totalLength);
+    expect(store.gradient).toHaveLength(0);
+    expect(() => store.step(options)).toThrow(/can be sampled and scored, not trained; at most 268435456/);
   });
 });
