@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEmbeddedModel } from "../src/engine/embedded/embedded-model.ts";
-import { assertHeldOut } from "../src/experiment/held-out.ts";
+import { assertHeldOut, withoutHeldOut } from "../src/experiment/held-out.ts";
 import { ARMS, protocolsOf } from "../src/experiment/paper-mini.ts";
 import type { ExperimentResults } from "../src/experiment/results.ts";
 import { runExperiment, type ExperimentRequest } from "../src/experiment/run-experiment.ts";
@@ -231,6 +231,14 @@ describe("the plan of the miniature", () => {
       "two is training task one",
     );
     await expect(assertHeldOut([named("one", "total")], heldOut.tasks)).resolves.toBeUndefined();
+  });
+
+  it("leaves out training tasks that are held-out ones", async () => {
+    const heldOut = await taskSet("test", ["Add the numbers.", "Drop the last."]);
+    const training = await taskSet("train", ["Sort.", "drop  the LAST. ", "Reverse."]);
+    const { tasks } = await withoutHeldOut(training, heldOut);
+    expect(tasks.map(({ prompt }) => prompt)).toEqual(["Sort.", "Reverse."]);
+    await expect(assertHeldOut(tasks, heldOut.tasks)).resolves.toBeUndefined();
   });
 
   it("cuts shared rollouts to exactly what an arm of fewer turns would roll out", async () => {

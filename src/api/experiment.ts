@@ -10,6 +10,7 @@ import { ConfigError } from "../errors.ts";
 import type { ExperimentInfo, ExperimentSummary } from "../experiment/report/index.ts";
 import { renderExperimentHtml, summarizeExperiment } from "../experiment/report/index.ts";
 import type { ExperimentResults } from "../experiment/results.ts";
+import { withoutHeldOut } from "../experiment/held-out.ts";
 import { runExperiment } from "../experiment/run-experiment.ts";
 import type { ProgressReporter } from "../progress.ts";
 import { silentProgress } from "../progress.ts";
@@ -52,7 +53,11 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
   const heldOut = await suite.load({ split: configuration.evaluationSplit, limit: testTasks, seed: 0 });
   const seeds: { seed: number; training: TaskSet }[] = [];
   for (let seed = 1; seed <= configuration.seeds; seed++) {
-    seeds.push({ seed, training: await suite.load({ split: "train", limit: trainTasks, seed }) });
+    const drawn = await suite.load({ split: "train", limit: trainTasks, seed });
+    const training = await withoutHeldOut(drawn, heldOut);
+    const leftOut = drawn.tasks.length - training.tasks.length;
+    if (leftOut > 0) progress.log(`seed ${seed}: ${leftOut} training tasks are held-out ones and left out`);
+    seeds.push({ seed, training });
   }
 
   const run = await openRunDirectory({
