@@ -1,10 +1,12 @@
 /** Models on the Hugging Face hub, in the cache that Python's tools read too: who has downloaded one need not do it again. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { downloadFileToCacheDir, HubApiError, listFiles, modelInfo } from "@huggingface/hub";
-import { ConfigError } from "../errors.ts";
+import { downloadFile, HubApiError, listFiles, modelInfo, type ListFileEntry } from "@huggingface/hub";
+import { ConfigError, DownloadError } from "../errors.ts";
 import type { ProgressReporter } from "../progress.ts";
-import { PermanentError, withRetries } from "./download-tasks.ts";
+import { writeFileAtomic } from "../store/atomic-write.ts";
+import { downloadVerified, PermanentError, verifyFile, withRetries, type RetryOptions } from "./download-tasks.ts";
+import { declaredBy, hubAccess, isTemporary, type HubAccess } from "./pull-tasks.ts";
 
 export interface HubModel {
   /** `owner/name`. */
@@ -77,55 +79,62 @@ export async function getSnapshot(
   const cached = cachedSnapshot(model);
   if (cached !== undefined) return cached;
   const { name, revision } = model;
-  const hubUrl = (process.env["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, "");
-  const access = { hubUrl, ...(process.env["HF_TOKEN"] && { accessToken: process.env["HF_TOKEN"] }) };
-  const ask = <T>(work: () => Promise<T>): Promise<T> =>
-    withRetries(
-      `${hubUrl}/${name}`,
-      {
-        attempts: 5,
-        retryDelayMs: 1000,
-        onRetry: (reason) => progress.log(`${name}: ${reason}`),
-        ...(signal && { signal }),
-      },
-      () =>
-        work().catch((error: unknown) => {
-          throw explain(error, model, hubUrl);
-        }),
-    );
-  const { sha: commit } = await ask(() => modelInfo({ name, revision, additionalFields: ["sha"], ...access }));
-  const files = await ask(async () => {
-    const paths: string[] = [];
-    for await (const { path, type } of listFiles({ repo: name, recursive: true, revision: commit, ...access })) {
-      if (type === "file" && !SKIPPED.test(path)) paths.push(path);
+  const access = hubAccess({ ...(signal && { signal }) });
+  const retries: RetryOptions = {
+    attempts: 5,
+    retryDelayMs: 1000,
+    onRetry: (reason) => progress.log(`${name}: ${reason}`),
+    ...(signal && { signal }),
+  };
+  const { commit, entries } = await withRetries(access.hubUrl, retries, async () => {
+    try {
+      const { sha } = await modelInfo({ name, revision, additionalFields: ["sha"], ...access });
+      const found: ListFileEntry[] = [];
+      for await (const entry of listFiles({ repo: name, recursive: true, revision: sha, ...access })) {
+        if (entry.type === "file" && !SKIPPED.test(entry.path)) found.push(entry);
+      }
+      return { commit: sha, entries: found };
+    } catch (error) {
+      throw explain(error, model, access.hubUrl);
     }
-    return paths;
   });
-  const stage = progress.stage(`download of ${name}`, { total: files.length, unit: "files" });
-  for (const path of files) {
-    await ask(() =>
-      downloadFileToCacheDir({ repo: name, path, revision: commit, cacheDir: cacheDirectory(), ...access }),
-    );
-    stage.advance(1, { note: path });
+  const folder = folderOf(model);
+  const directory = join(folder, "snapshots", commit);
+  const stage = progress.stage(`download of ${name}`, { total: entries.length, unit: "files" });
+  for (const entry of entries) {
+    const file = join(directory, entry.path);
+    const declared = declaredBy(entry, name);
+    if ((await verifyFile(file, declared)) === undefined) {
+      const openContent = () => openFile({ name, revision: commit }, entry.path, access);
+      await downloadVerified({ ...retries, file, declared, openContent });
+    }
+    stage.advance(1, { note: entry.path });
   }
   stage.finish();
-  const snapshot = cachedSnapshot({ name, revision: commit });
-  if (snapshot !== undefined) return snapshot;
-  throw new ConfigError(`${hubUrl}/${name} at ${revision} holds no whole model: config, tokenizer and safetensors`, {
-    model: name,
-    revision,
-  });
+  if (!isWhole(directory)) {
+    throw new ConfigError(`baseModel: ${access.hubUrl}/${name} holds no whole model: config, tokenizer, safetensors`, {
+      model: name,
+      revision,
+    });
+  }
+  if (revision !== commit) await writeFileAtomic(join(folder, "refs", revision), commit);
+  return { directory, commit };
+}
+
+async function openFile(model: HubModel, path: string, access: HubAccess): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const { name: repo, revision } = model;
+    const blob = await downloadFile({ repo, path, revision, xet: false, ...access });
+    if (blob === null) throw new DownloadError(`${path} is gone from ${repo}`);
+    return blob.stream() as unknown as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw explain(error, model, access.hubUrl);
+  }
 }
 
 function explain(error: unknown, { name, revision }: HubModel, hubUrl: string): unknown {
-  if (
-    !(error instanceof HubApiError) ||
-    error.statusCode < 400 ||
-    error.statusCode >= 500 ||
-    error.statusCode === 429
-  ) {
-    return error;
-  }
+  if (!(error instanceof HubApiError)) return error;
+  if (isTemporary(error.statusCode)) return new DownloadError(`the hub answered with status ${error.statusCode}`);
   const fix =
     error.statusCode === 404
       ? `there is no model "${name}" with a revision "${revision}"`

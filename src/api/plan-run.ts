@@ -54,10 +54,16 @@ export async function planRun(input: z.input<typeof trainSchema>): Promise<RunPl
     trainSet: noTasks(configuration.suite.name, "train"),
     testSets: [configuration.suite.name, ...furtherSuites(configuration)].map((name) => noTasks(name, "test")),
   });
-  recorder.begin("report", existsSync(join(configuration.out, "report.json")));
+  // Written anew each time.
+  recorder.begin("report", false);
   recorder.note({ kind: "write", file: join(configuration.out, "report.json") });
   recorder.end();
-  const needs = await estimateNeeds({ configuration, base, tasks, stages: recorder.stages });
+  const needs = await estimateNeeds({
+    configuration,
+    base,
+    tasks,
+    stages: recorder.stages.filter(({ finished }) => !finished),
+  });
   return { run: configuration.out, configuration, tasks, stages: recorder.stages, needs };
 }
 

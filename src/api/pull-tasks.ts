@@ -183,19 +183,24 @@ function retryOptions({ retryDelayMs = 1000, signal }: PullTasksOptions): RetryO
 }
 
 /** Large files are declared by SHA-256 (LFS), small ones by their name in git. */
-function declaredBy({ path, size, oid, lfs }: ListFileEntry, repository: string): DeclaredFile {
+export function declaredBy({ path, size, oid, lfs }: ListFileEntry, repository: string): DeclaredFile {
   if (lfs !== undefined) return { bytes: lfs.size, checksum: { kind: "sha256", hex: lfs.oid.replace(/^sha256:/, "") } };
   if (oid !== undefined) return { bytes: size, checksum: { kind: "git-sha1", hex: oid } };
   throw new DownloadError(`the hub declares no checksum of ${path} in ${repository}`, { path, repository });
 }
 
-interface HubAccess {
+export interface HubAccess {
   readonly hubUrl: string;
   readonly accessToken?: string;
   readonly fetch: typeof fetch;
 }
 
-function hubAccess({ endpoint, token, signal }: PullTasksOptions): HubAccess {
+/** @throws ConfigError for an endpoint or a token that cannot be one. */
+export function hubAccess({
+  endpoint,
+  token,
+  signal,
+}: Pick<PullTasksOptions, "endpoint" | "token" | "signal">): HubAccess {
   const hubUrl = (endpoint ?? (process.env["HF_ENDPOINT"] || "https://huggingface.co")).replace(/\/+$/, "");
   if (!/^https?:\/\/[^/]/.test(hubUrl)) {
     throw new ConfigError(`the endpoint of the hub must be a URL like https://huggingface.co, not "${hubUrl}"`, {
@@ -228,7 +233,7 @@ function explainHubError(error: unknown, suite: string, repository: string, hubU
   return new PermanentError(message, { cause });
 }
 
-function isTemporary(status: number): boolean {
+export function isTemporary(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
