@@ -137,7 +137,7 @@ describe("what a plan says of memory", () => {
     expect(perProcess("trl sft --accelerate_config zero1")).toBe(4000 + 4000 + 2000);
     expect(perProcess("trl sft --accelerate_config=zero2")).toBe(4000 + 1000 + 2000);
     expect(perProcess("trl sft --accelerate_config path/to/zero3.yaml")).toBe(4000);
-    expect(perProcess("torchrun -m trl.scripts.sft --fsdp true")).toBe(4000);
+    expect(perProcess("torchrun -m trl.scripts.sft --fsdp")).toBe(4000);
     expect(perProcess("trl sft --optim adamw_torch --optim adafactor")).toBe(8000);
   });
 
