@@ -9,7 +9,7 @@ import { MAX_TOKENS } from "./trainer.ts";
 export interface MemoryNeeds {
   /** The weights in float32: what loading takes. */
   readonly weightsBytes: number;
-  /** On top, while sampling: the runtime's own copy of the weights of a small model, and 64 rows of keys and values. */
+  /** On top, while sampling: the graph with the weights of a small model, as they are and packed, and 64 rows of cache. */
   readonly samplingBytes: number;
   /** On top, while training; `null` for a model too large to be trained. */
   readonly trainingBytes: number | null;
@@ -32,7 +32,7 @@ export function estimateMemory(config: LlamaConfig, layout: ParameterLayout): Me
   const activationBytes = 4 * MAX_TOKENS * (layerCount * perLayer + 4 * vocabularySize);
   return {
     weightsBytes,
-    samplingBytes: cacheBytes + (weightsBytes <= MOST_PACKED_BYTES ? 2 * weightsBytes : 0),
+    samplingBytes: cacheBytes + (weightsBytes <= MOST_PACKED_BYTES ? 3 * weightsBytes : 0),
     trainingBytes: layout.totalLength > MOST_TRAINED_PARAMETERS ? null : 6 * weightsBytes + activationBytes,
   };
 }
