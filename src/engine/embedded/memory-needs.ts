@@ -60,7 +60,7 @@ export function describeNeeds(needs: MemoryNeeds, layout: ParameterLayout, direc
       : `about ${gigabytes(trainingBytes)} more to train`;
   return (
     `loading ${directory}: ${millions(layout.parameterCount)} parameters, ${gigabytes(weightsBytes)}; ` +
-    `about ${gigabytes(samplingBytes)} more to sample, ${training}; ${gigabytes(freemem())} are free`
+    `about ${gigabytes(samplingBytes)} more to sample ${ASSUMED_ROWS} texts of ${ASSUMED_LENGTH} tokens, ${training}; ${gigabytes(freemem())} are free`
   );
 }
 

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../errors.ts";
+import { layoutParameters, type LlamaConfig } from "./llama-parameters.ts";
+import { describeNeeds, estimateMemory, memoryLimitBytes, refuseTooLarge } from "./memory-needs.ts";
+
+/** The shape of Qwen3-0.6B. */
+const config: LlamaConfig = {
+  architecture: "qwen3",
+  vocabularySize: 151_936,
+  hiddenSize: 1024,
+  layerCount: 28,
+  headCount: 16,
+  keyValueHeadCount: 8,
+  headSize: 128,
+  intermediateSize: 3072,
+  contextLength: 40_960,
+  tieEmbeddings: true,
+  ropeTheta: 1e6,
+  rmsNormEpsilon: 1e-6,
+};
+
+describe("the memory a model takes", () => {
+  it("is four bytes per parameter to load, the cache to sample a large one, and training only up to a size", () => {
+    const layout = layoutParameters(config);
+    expect(layout.parameterCount).toBe(596_049_920);
+    const needs = estimateMemory(config, layout);
+    expect(needs.weightsBytes).toBe(4 * 596_049_920);
+    expect(needs.samplingBytes).toBe(4 * 64 * 1024 * 28 * 2 * 8 * 128);
+    expect(needs.trainingBytes).toBeNull();
+    expect(describeNeeds(needs, layout, "qwen")).toMatch(
+      /^loading qwen: 596 M parameters, 2\.38 GB; about 15 GB more to sample .*, it is too large to be trained/,
+    );
+    const small = { ...config, layerCount: 4, vocabularySize: 20_000 };
+    const smaller = estimateMemory(small, layoutParameters(small));
+    expect(smaller.trainingBytes).toBeGreaterThan(6 * smaller.weightsBytes);
+  });
+
+  it("is refused where the weights alone are more than there is", () => {
+    const needs = estimateMemory(config, layoutParameters(config));
+    expect(() => refuseTooLarge(needs, "qwen", 2e9)).toThrow(ConfigError);
+    expect(() => refuseTooLarge(needs, "qwen", 2e9)).toThrow(/qwen: its weights take 2\.38 GB .* 2\.00 GB of memory/);
+    expect(() => refuseTooLarge(needs, "qwen", 3e9)).not.toThrow();
+    expect(memoryLimitBytes()).toBeGreaterThan(1e8);
+  });
+});
