@@ -78,11 +78,11 @@ export const verifierSchema = z.strictObject({
     .enum(["all", "base"])
     .default("all")
     .describe("Whose programs it learns from: those of all iterations so far, or the base model's alone"),
-  learningRate: learningRate.default(2e-4).describe("Peak learning rate of the verifier"),
+  learningRate: learningRate.default(5e-4).describe("Peak learning rate of the verifier"),
   ...fitKeys,
   batchSize: fitKeys.batchSize.describe("Pairs per step"),
   epochs: fitKeys.epochs.describe("Passes over the pairs"),
-  pairsPerTask: positiveInteger.default(3).describe("Most pairs of a right and a wrong program per task"),
+  pairsPerTask: positiveInteger.default(8).describe("Most pairs of a right and a wrong program per task"),
   scoreRegularization: z.number().min(0).default(1e-3).describe("Weight of the mean squared score (bradley-terry)"),
   showPublicTests: z.boolean().default(true).describe("Put the public tests into the verifier's prompt"),
 });
