@@ -1,6 +1,5 @@
 /** The files of a checkpoint's directory, in Hugging Face layout, and how they are read. */
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
 
 export const FILES = {
@@ -49,18 +48,9 @@ export const exists = (file: string): Promise<boolean> =>
   );
 
 /**
- * The files that hold the weights, the index first if there is one.
+ * The name of the shard that holds each tensor.
  * @throws {ConfigError} when the index names something else than files beside it.
  */
-export async function weightFiles(directory: string): Promise<string[]> {
-  const whole = join(directory, FILES.weights);
-  const index = join(directory, FILES.weightsIndex);
-  if ((await exists(whole)) || !(await exists(index))) return [whole];
-  const shards = [...new Set(Object.values(await readWeightMap(index)))].toSorted();
-  return [index, ...shards.map((shard) => join(directory, shard))];
-}
-
-/** The name of the shard that holds each tensor. */
 export async function readWeightMap(index: string): Promise<Readonly<Record<string, string>>> {
   const { weight_map: map } = await readJson(index);
   const refuse = (key: string, found: unknown, expected: string): never => {
