@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../random.ts";
-import { averagePerTask, estimateDifference, estimateMean, wilsonInterval } from "./statistics.ts";
+import { averagePerTask, estimateDifference, estimateMean, intervalOverRuns, wilsonInterval } from "./statistics.ts";
 
 describe("averaging seeds per task", () => {
   test("leaves unknown values out and keeps a task without any unknown", () => {
@@ -100,4 +100,48 @@ test("the bootstrap interval holds the true difference in about 95 of 100 experi
   // 95 % of 400 with a standard error of 1.1 points; the percentile bootstrap is known to be a little short.
   expect(held / experiments).toBeGreaterThan(0.91);
   expect(held / experiments).toBeLessThan(0.985);
+});
+
+describe("the interval over runs and tasks", () => {
+  test("is that of the runs' means where tasks agree", () => {
+    // Means 1, 3, 5: variance of their mean 4/3, t with 2 degrees of freedom 4.3027.
+    const interval = intervalOverRuns([
+      [1, 1],
+      [3, 3],
+      [5, 5],
+    ]);
+    expect(interval?.low).toBeCloseTo(3 - 4.3027 * Math.sqrt(4 / 3), 9);
+    expect(interval?.high).toBeCloseTo(3 + 4.3027 * Math.sqrt(4 / 3), 9);
+  });
+
+  test("adds what is clustered by task to what is clustered by run, without what is in both", () => {
+    // By task 1/16, by run 1/16, in both 1/16.
+    const interval = intervalOverRuns([
+      [1, 0],
+      [0, 0],
+    ]);
+    expect(interval?.high).toBeCloseTo(0.25 + 12.7062 * 0.25, 9);
+  });
+
+  test("knows tasks that every run knows, and nothing of a single run", () => {
+    const known = intervalOverRuns([
+      [1, 1],
+      [3, 3],
+    ]);
+    expect(
+      intervalOverRuns([
+        [1, undefined, 1],
+        [3, 7, 3],
+      ]),
+    ).toEqual(known);
+    expect(intervalOverRuns([[1, 0, 1]])).toBeUndefined();
+  });
+
+  test("uses Student's t beyond the table, too", () => {
+    // 16 runs whose means have variance 1: 15 degrees of freedom, 2.1314.
+    const runs = Array.from({ length: 16 }, (_, run) => [run % 2, run % 2]);
+    const error = Math.sqrt(16 / 15 / 4 / 16);
+    const interval = intervalOverRuns(runs);
+    expect(((interval?.high ?? 0) - 0.5) / error).toBeCloseTo(2.1314, 3);
+  });
 });

@@ -1,7 +1,7 @@
 /** Verdicts and the comparisons behind them as tables. */
 import { showDifference, signed } from "../../evaluation/render-comparison.ts";
 import type { Cell } from "../../evaluation/table.ts";
-import type { Claim, Comparison } from "./claims.ts";
+import { SMALLEST_GAIN, type Claim, type Comparison, type DecidingComparison, type Verdict } from "./claims.ts";
 import { left, right, showSeeds, type ReportTable } from "./tables.ts";
 
 export function verdictTable(claims: readonly Claim[]): ReportTable {
@@ -13,10 +13,30 @@ export function verdictTable(claims: readonly Claim[]): ReportTable {
   };
 }
 
-/** The verdict rests on each comparison's own interval; says so where adjusting for the family would undo it. */
+/**
+ * The verdict rests on each comparison's own interval over tasks; says so where adjusting for the family would undo it,
+ * or where other seeds might.
+ */
 export function describeVerdict({ verdict, deciding }: Claim): string {
-  const survives = deciding.every(({ adjustedPValue }) => adjustedPValue !== null && adjustedPValue < 0.05);
-  return verdict === "holds" && !survives ? "holds (not at 5 % once adjusted for all comparisons)" : verdict;
+  const doubts = doubtsAbout(verdict, deciding);
+  return doubts.length === 0 ? verdict : `${verdict} (${doubts.join("; ")})`;
+}
+
+function doubtsAbout(verdict: Verdict, deciding: readonly DecidingComparison[]): string[] {
+  const doubts: string[] = [];
+  if (verdict === "holds") {
+    if (!deciding.every(({ adjustedPValue }) => adjustedPValue !== null && adjustedPValue < 0.05)) {
+      doubts.push("not at 5 % once adjusted for all comparisons");
+    }
+    if (!deciding.every(({ measured }) => (measured?.overSeeds?.low ?? 0) > 0)) doubts.push("other seeds may differ");
+  }
+  if (verdict === "does not hold") {
+    const failing = deciding.filter((one) => one.verdict === verdict);
+    if (!failing.some(({ measured }) => (measured?.overSeeds?.high ?? Infinity) < SMALLEST_GAIN)) {
+      doubts.push("other seeds may differ");
+    }
+  }
+  return doubts;
 }
 
 export function decidingTable(claims: readonly Claim[]): ReportTable {
@@ -28,6 +48,7 @@ export function decidingTable(claims: readonly Claim[]): ReportTable {
       left("claim"),
       left("comparison"),
       right("difference"),
+      right("over seeds too"),
       left("by seed"),
       left("verdict"),
       right("p"),
@@ -43,7 +64,10 @@ export function decidingTable(claims: readonly Claim[]): ReportTable {
       showPValue(one.adjustedPValue ?? undefined),
       one.paper ?? "no figure",
     ]),
-    note: `These ${deciding.length} comparisons are one family: intervals and p are of each alone, the last p is adjusted for all that were run (Holm).`,
+    note:
+      `These ${deciding.length} comparisons are one family: intervals and p are of each alone, the last p is adjusted ` +
+      "for all that were run (Holm). The first interval is over tasks, with the generators that these seeds trained; the " +
+      "second (two-way clustering, Student's t) is over other seeds as well, which would draw other training tasks.",
   };
 }
 
@@ -51,7 +75,15 @@ export function exploratoryTable(claims: readonly Claim[]): ReportTable {
   return {
     id: "exploratory",
     title: "Exploratory comparisons: they decide nothing, and are adjusted for nothing, points [95 %]",
-    columns: [left("claim"), left("comparison"), right("difference"), left("by seed"), right("p"), left("paper")],
+    columns: [
+      left("claim"),
+      left("comparison"),
+      right("difference"),
+      right("over seeds too"),
+      left("by seed"),
+      right("p"),
+      left("paper"),
+    ],
     rows: claims.flatMap(({ number, exploratory }) =>
       exploratory.map((one) => [
         String(number),
@@ -64,9 +96,11 @@ export function exploratoryTable(claims: readonly Claim[]): ReportTable {
   };
 }
 
-function measuredCells({ measured }: Comparison): [difference: Cell, bySeed: Cell] {
-  if (measured === null) return ["not run", undefined];
-  return [showDifference(measured.estimate), showSeeds(measured.perSeed, signed)];
+function measuredCells({ measured }: Comparison): [difference: Cell, overSeeds: Cell, bySeed: Cell] {
+  if (measured === null) return ["not run", undefined, undefined];
+  const { estimate, overSeeds, perSeed } = measured;
+  const interval = overSeeds === null ? undefined : `[${signed(overSeeds.low)}, ${signed(overSeeds.high)}]`;
+  return [showDifference(estimate), interval, showSeeds(perSeed, signed)];
 }
 
 function showPValue(value: number | undefined): string | undefined {

@@ -2,12 +2,13 @@
 import {
   averagePerTask,
   estimateDifference,
+  intervalOverRuns,
   resampledMeans,
   type Estimate,
   type PerTask,
 } from "../../evaluation/statistics.ts";
 import type { ExperimentResults } from "../results.ts";
-import { isKnown, runsUnder, type Condition, type SeedRun, type SeedValue } from "./solve-rates.ts";
+import { isKnown, meansBySeed, runsUnder, type Condition, type SeedRun, type SeedValue } from "./solve-rates.ts";
 
 /** The sum of the solve rates under `plus` less the sum of those under `minus`; one of each is a plain difference. */
 export interface Contrast {
@@ -20,6 +21,8 @@ export interface ContrastEstimate {
   /** Over tasks, each task's value being its mean over seeds: what makes a task hard for both sides cancels. */
   readonly estimate: Estimate;
   readonly perSeed: readonly SeedValue[];
+  /** 95 %, for other seeds as well, which would draw other training tasks; `null` for one seed. */
+  readonly overSeeds: { readonly low: number; readonly high: number } | null;
   readonly pValue: number;
 }
 
@@ -31,17 +34,21 @@ export function estimateContrast(results: ExperimentResults, contrast: Contrast)
   const overSeeds = (sides: readonly (readonly SeedRun[])[]): PerTask =>
     sumPerTask(sides.map((runs) => averagePerTask(runs.map(({ solved }) => solved))));
   const [before, after] = [overSeeds(minus), overSeeds(plus)];
-  const differences = subtract(after, before);
+  const differences = subtractPerTask(after, before).filter((value) => value !== undefined);
   if (differences.length === 0) return null;
-  const perSeed = results.seeds.flatMap((seed): SeedValue[] => {
+  const bySeed = results.seeds.flatMap((seed): SeedRun[] => {
     const ofSeed = (sides: readonly (readonly SeedRun[])[]): PerTask[] =>
       sides.flatMap((runs) => runs.filter((run) => run.seed === seed).map(({ solved }) => solved));
     const [seedPlus, seedMinus] = [ofSeed(plus), ofSeed(minus)];
     if (seedPlus.length < plus.length || seedMinus.length < minus.length) return [];
-    const values = subtract(sumPerTask(seedPlus), sumPerTask(seedMinus));
-    return values.length === 0 ? [] : [{ seed, value: values.reduce((sum, value) => sum + value, 0) / values.length }];
+    return [{ seed, solved: subtractPerTask(sumPerTask(seedPlus), sumPerTask(seedMinus)) }];
   });
-  return { estimate: estimateDifference({ before, after }), perSeed, pValue: bootstrapPValue(differences) };
+  return {
+    estimate: estimateDifference({ before, after }),
+    perSeed: meansBySeed(bySeed),
+    overSeeds: intervalOverRuns(bySeed.map(({ solved }) => solved)) ?? null,
+    pValue: bootstrapPValue(differences),
+  };
 }
 
 /**
@@ -82,10 +89,10 @@ function sumPerTask(terms: readonly PerTask[]): PerTask {
   );
 }
 
-/** Known differences alone. */
-function subtract(after: PerTask, before: PerTask): number[] {
-  return after.flatMap((value, task) => {
+/** `undefined` where one side is. */
+function subtractPerTask(after: PerTask, before: PerTask): PerTask {
+  return after.map((value, task) => {
     const earlier = before[task];
-    return value === undefined || earlier === undefined ? [] : [value - earlier];
+    return value === undefined || earlier === undefined ? undefined : value - earlier;
   });
 }
