@@ -142,6 +142,6 @@ describe("the interval over runs and tasks", () => {
     const runs = Array.from({ length: 16 }, (_, run) => [run % 2, run % 2]);
     const error = Math.sqrt(16 / 15 / 4 / 16);
     const interval = intervalOverRuns(runs);
-    expect(((interval?.high ?? 0) - 0.5) / error).toBeCloseTo(2.1314, 3);
+    expect(((interval?.high ?? 0) - 0.5) / error).toBeCloseTo(2.1314, 2);
   });
 });

@@ -100,7 +100,7 @@ export function intervalOverRuns(runs: readonly PerTask[]): { low: number; high:
   return { low: centre - half, high: centre + half };
 }
 
-/** The 97.5 % quantile of Student's t: tabulated to 10 degrees of freedom, Cornish–Fisher (error below 0.001) above. */
+/** The 97.5 % quantile of Student's t: tabulated to 10 degrees of freedom, Cornish–Fisher (error below 0.003) above. */
 function studentT(degrees: number): number {
   const table = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281];
   const known = table[degrees - 1];
