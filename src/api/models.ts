@@ -36,8 +36,10 @@ export async function resolveCheckpoint(nameOrDirectory: string): Promise<Checkp
  */
 export async function hashWeights({ directory }: Checkpoint): Promise<string> {
   const names = await readdir(directory).catch((): string[] => []);
+  const single = "model.safetensors";
   const shards = names.filter((name) => /^model-\d+-of-\d+\.safetensors$/.test(name)).toSorted();
-  if (shards.length === 0) return hashFile(join(directory, "model.safetensors"));
+  // As when weights are read: shards beside a single file are left from before.
+  if (shards.length === 0 || names.includes(single)) return hashFile(join(directory, single));
   const hash = createHash("sha256");
   for (const shard of shards) hash.update(await hashFile(join(directory, shard)));
   return hash.digest("hex");
