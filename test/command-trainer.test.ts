@@ -1,5 +1,7 @@
 /** Stages trained by real commands: a script that behaves as trainers do when all is well, and as they do when it is not. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { trainerSchema } from "../src/config/trainer-schema.ts";
 import { loadEmbeddedModel } from "../src/engine/embedded/embedded-model.ts";
 import { ConfigError, StoreError, TrainerError } from "../src/errors.ts";
+import { recordProcess } from "../src/processes/leftovers.ts";
+import { MARK_VARIABLE } from "../src/processes/process-tree.mjs";
 import { createCommandTrainer } from "../src/training-command/command-trainer.ts";
+import { stageFiles } from "../src/training-command/stage-plan.ts";
 import type { GeneratorExample } from "../src/training/relabel.ts";
 import type { TrainingRequest, TrainingSummary, VerifierData } from "../src/training/trainer.ts";
 
@@ -32,15 +37,14 @@ const file = join(to, "model.safetensors");
 if (mode === "exit") { console.error("RuntimeError: CUDA out of memory"); process.exit(3); }
 if (mode === "full") { console.error("OSError: [Errno 28] No space left on device"); process.exit(1); }
 if (mode === "signal") process.kill(process.pid, "SIGKILL");
-if (mode === "hang" || mode === "stubborn") {
+if (mode === "hang") {
   // As torchrun does: a worker in a session of its own, that a signal to the group does not reach.
   spawn(process.execPath, ["-e", "setInterval(() => undefined, 1000)", "worker", to], { detached: true, stdio: "ignore" });
-  if (mode === "stubborn") process.on("SIGTERM", () => undefined);
   forever();
 } else if (mode === "leave") {
   spawn(process.execPath, ["-e", "setInterval(() => undefined, 1000)", "worker", to], { detached: true, stdio: "ignore" }).unref();
 }
-if (["hang", "stubborn", "nothing"].includes(mode)) { /* writes no checkpoint */ }
+if (["hang", "nothing"].includes(mode)) { /* writes no checkpoint */ }
 else if (mode === "adapter") {
   mkdirSync(to, { recursive: true });
   writeFileSync(join(to, "adapter_config.json"), JSON.stringify({ peft_type: "LORA", task_type: "CAUSAL_LM", r: 2, base_model_name_or_path: from }));
@@ -162,7 +166,7 @@ describe("a stage trained by a command", () => {
     const model = await loadEmbeddedModel({ directory: to, threads: 1 });
     await model.close();
     expect(await readFile(join(`${to}-training`, "training.log"), "utf8")).toContain("{'loss': '2'");
-    expect(readdirSync(`${to}-training`).toSorted()).toEqual(["data", "training.log"]);
+    expect(readdirSync(`${to}-training`).toSorted()).toEqual(["data", "processes", "training.log"]);
   });
 
   it("trains a reward model on pairs, or on labels", async () => {
@@ -223,11 +227,24 @@ describe("a stage trained by a command", () => {
   });
 });
 
+it("what an attempt left running, when it was killed, is ended by the next one", async () => {
+  const to = freshPlace();
+  const mark = randomUUID();
+  const left = spawn(process.execPath, ["-e", "setInterval(() => undefined, 1000)", to], {
+    env: { ...process.env, [MARK_VARIABLE]: mark },
+    stdio: "ignore",
+  });
+  const gone = once(left, "exit");
+  await recordProcess(stageFiles(to).processes, { mark, command: ["a trainer"] });
+  await train("good", to);
+  expect(await gone).toEqual([null, "SIGTERM"]);
+});
+
 describe("a command that fails", () => {
   it.each([
-    ["exit", /exit code 3[\s\S]*RuntimeError: CUDA out of memory/],
-    ["signal", /ended by SIGKILL/],
-    ["full", /exit code 1; the disk is full/],
+    ["exit", /exited with code 3[\s\S]*RuntimeError: CUDA out of memory/],
+    ["signal", /was killed by SIGKILL/],
+    ["full", /exited with code 1; the disk is full/],
     ["nothing", /wrote no checkpoint/],
     ["nan", /model\.safetensors: \S+ holds NaN or infinity/],
     ["truncated", /model\.safetensors is cut off: it has \d+ of \d+ bytes/],
@@ -249,10 +266,17 @@ describe("a command that fails", () => {
     expect(existsSync(`${to}-training/refused-checkpoint`)).toBe(false);
   });
 
-  it("and hangs without output is ended by force, with its workers", async () => {
+  it("and hangs without output is ended, with its workers", async () => {
     const to = freshPlace();
-    const error = await failing("stubborn", to, { silenceLimit: 0.7 });
+    const error = await failing("hang", to, { silenceLimit: 0.7 });
     expect(error.message).toMatch(/wrote nothing for 0\.7 s/);
+    expect(processesLeft(to)).toEqual([]);
+  }, 30_000);
+
+  it("and takes too long is ended", async () => {
+    const to = freshPlace();
+    const error = await failing("hang", to, { timeLimit: 0.7 });
+    expect(error.message).toMatch(/took longer than 0\.7 s/);
     expect(processesLeft(to)).toEqual([]);
   }, 30_000);
 

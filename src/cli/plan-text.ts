@@ -2,7 +2,7 @@
 import type { PlannedAction, PlannedTasks } from "../api/plan-actions.ts";
 import type { RunNeeds } from "../api/plan-needs.ts";
 import type { RunPlan } from "../api/plan-run.ts";
-import { showCommand } from "../processes/managed-process.ts";
+import { joinWords } from "../config/words.ts";
 
 export function renderPlan({ run, tasks, stages, needs }: RunPlan): string {
   const open = stages.filter(({ finished }) => !finished).length;
@@ -35,7 +35,7 @@ function renderAction(action: PlannedAction): string {
       return `${action.purpose === "train" ? "train" : "use  "} ${action.what}`;
     case "run": {
       const variables = Object.entries(action.environment).map(([name, value]) => `${name}=${value}`);
-      const words = showCommand([...variables, ...action.command]);
+      const words = joinWords([...variables, ...action.command]);
       return `${action.purpose === "train" ? "run  " : "start"} ${words}\n         log: ${action.logFile}`;
     }
   }

@@ -12,6 +12,12 @@ describe("words of a command", () => {
     expect(splitWords(joinWords(words), "k")).toEqual(words);
   });
 
+  it("are shown as they would be typed", () => {
+    expect(joinWords(["vllm", "serve", "my model", '--x={"a":1}', "it's", "{1,2}"])).toBe(
+      `vllm serve 'my model' '--x={"a":1}' 'it'\\''s' '{1,2}'`,
+    );
+  });
+
   it("with an open quote are refused", () => {
     expect(() => splitWords(`say "hello`, "trainer.launcher")).toThrow(/trainer\.launcher: a " is not closed/);
   });

@@ -47,7 +47,7 @@ export function splitWords(text: string, key: string): string[] {
 
 /** The words as one would type them in a shell. */
 export function joinWords(words: readonly string[]): string {
-  return words.map((word) => (/^[\w@%+=:,./{}-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
+  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
 }
 
 /** `A=1 B="two words"` as variables. @throws ConfigError for a word that is no assignment. */

@@ -1,6 +1,6 @@
 /** Records of running programs, by which a later start ends what an earlier one had to leave behind. */
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeJsonAtomic } from "../store/atomic-write.ts";
@@ -56,9 +56,9 @@ export interface Leftover {
 export async function endLeftovers(directory: string, options: { readonly graceMs: number }): Promise<Leftover[]> {
   let names: string[];
   try {
-    await mkdir(directory, { recursive: true });
     names = await readdir(directory);
   } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
     throw fileError("reading", directory, error);
   }
   const ended = await Promise.all(

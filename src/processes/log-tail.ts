@@ -2,15 +2,18 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 
 export interface LogTail {
-  /** Reads what has been written since the last call, and tells the complete lines. */
-  read(): Promise<void>;
+  /** Reads what has been written since the last call, and tells the complete lines. `true` when there was something. */
+  read(): Promise<boolean>;
   /** The latest lines, oldest first, an unfinished one included. */
   lastLines(): readonly string[];
+  /** Reads the rest; a last line without an end is told too. */
   close(): Promise<void>;
 }
 
 const keptLines = 30;
-const longestLine = 2000;
+/** In characters, of a line that is kept and of one that is told; the rest of it is left out. */
+const longestKept = 2000;
+const longestTold = 1 << 16;
 const blockSize = 1 << 16;
 
 /** A carriage return ends a line too: progress bars are drawn with it. */
@@ -23,35 +26,44 @@ export async function openLogTail(file: string, onLine?: (line: string) => void)
   const block = Buffer.alloc(blockSize);
   const lines: string[] = [];
   let unfinished = "";
-  let reading: Promise<void> | undefined;
+  let reading: Promise<boolean> | undefined;
 
-  const readAll = async (): Promise<void> => {
-    for (;;) {
+  const tell = (line: string): void => {
+    if (line.trim() === "") return;
+    lines.push(line.slice(0, longestKept));
+    if (lines.length > keptLines) lines.shift();
+    onLine?.(line);
+  };
+  const readAll = async (): Promise<boolean> => {
+    for (let found = false; ; found = true) {
       const { bytesRead } = await handle.read(block, 0, blockSize, position);
-      if (bytesRead === 0) return;
+      if (bytesRead === 0) return found;
       position += bytesRead;
       const parts = (unfinished + decoder.decode(block.subarray(0, bytesRead), { stream: true })).split(lineEnd);
-      unfinished = (parts.pop() ?? "").slice(-longestLine);
-      for (const line of parts) {
-        if (line.trim() === "") continue;
-        lines.push(line.slice(0, longestLine));
-        if (lines.length > keptLines) lines.shift();
-        onLine?.(line);
-      }
+      unfinished = (parts.pop() ?? "").slice(0, longestTold);
+      for (const line of parts) tell(line);
     }
+  };
+  const read = (): Promise<boolean> => {
+    reading ??= readAll().finally(() => {
+      reading = undefined;
+    });
+    return reading;
   };
 
   return {
-    read() {
-      reading ??= readAll().finally(() => {
-        reading = undefined;
-      });
-      return reading;
-    },
-    lastLines: () => (unfinished.trim() === "" ? [...lines] : [...lines, unfinished]),
+    read,
+    lastLines: () => (unfinished.trim() === "" ? [...lines] : [...lines, unfinished.slice(0, longestKept)]),
     async close() {
-      await reading;
-      await handle.close();
+      try {
+        // One that is under way may have passed the end already.
+        await reading;
+        await read();
+        tell(unfinished);
+        unfinished = "";
+      } finally {
+        await handle.close();
+      }
     },
   };
 }

@@ -1,4 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -7,8 +9,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { endLeftovers } from "./leftovers.ts";
-import { describeExit, showCommand, startManagedProcess, type ManagedProcessOptions } from "./managed-process.ts";
-import { startOf } from "./process-tree.mjs";
+import { describeExit, startManagedProcess, type ManagedProcessOptions } from "./managed-process.ts";
+import { endTree, membersOf, startOf } from "./process-tree.mjs";
 
 let directory: string;
 beforeEach(async () => {
@@ -52,6 +54,9 @@ const pidIn = (name: string): number | null => {
   return text === "" ? null : Number(text);
 };
 
+const parentOf = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
+
 /** Writes its pid and stays, whatever it is asked. */
 const stubborn = (pidFile: string): string =>
   `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); require("fs").writeFileSync(${JSON.stringify(pidFile)}, String(process.pid));`;
@@ -74,10 +79,21 @@ describe("a managed process", () => {
 
   it("follows the log alone that it writes itself, and keeps what was there", async () => {
     await writeFile(join(directory, "log.txt"), "of an earlier run\n");
-    const managed = await start(`process.stdout.write("progress 1\\rprogress 2\\rdone")`);
+    const told: string[] = [];
+    const onLine = (line: string): void => void told.push(line);
+    const managed = await start(`process.stdout.write("progress 1\\rprogress 2\\rdone")`, { onLine });
     await managed.exited;
-    expect(managed.lastLines()).toEqual(["progress 1", "progress 2", "done"]);
+    expect(told).toEqual(["progress 1", "progress 2", "done"]);
+    expect(managed.lastLines()).toEqual(told);
     expect(await readFile(managed.logFile, "utf8")).toMatch(/^of an earlier run\n/);
+  });
+
+  it("is heard before it has ended a line", async () => {
+    const managed = await start(`setTimeout(() => process.stdout.write("."), 200); setInterval(() => {}, 1000)`);
+    const before = managed.heardMs;
+    await waitFor(() => managed.heardMs > before);
+    expect(managed.lastLines()).toEqual(["."]);
+    await managed.stop();
   });
 
   it("says so when the program is not there", async () => {
@@ -112,14 +128,36 @@ describe("a managed process", () => {
     expect(await rude.stop()).toEqual({ kind: "killed", signal: "SIGKILL" });
   });
 
-  it("takes what it started along, in a session of its own too", async () => {
+  it.each([
+    [
+      "in a session of its own, as torchrun starts them",
+      "found by its mark",
+      "{ detached: true, stdio: 'ignore' }",
+      "",
+    ],
+    ["that hides its environment too", "found by its parent", "{ detached: true, stdio: 'ignore', env: {} }", "stay"],
+    ["that has lost its parent besides", "found by its group", "{ stdio: 'ignore', env: {} }", ""],
+  ])("takes a worker along %s (%s)", async (_worker, _found, options, between) => {
     const worker = stubborn(join(directory, "worker"));
+    const stay = "setInterval(() => {}, 1000);";
+    const startWorker = `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], ${options}).unref();`;
+    // Between the program and the worker is a process that stays or ends.
+    const middle = startWorker + (between === "stay" ? stay : "");
     const managed = await start(
-      `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], { detached: true, stdio: "ignore" }).unref(); setInterval(() => {}, 1000)`,
+      `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(middle)}], { stdio: "ignore" }); ${stay}`,
     );
     const pid = await waitFor(() => pidIn("worker"));
     await managed.stop({ graceMs: 200 });
     expect(lives(pid)).toBe(false);
+  });
+
+  it("ends with its supervisor, and says so", async () => {
+    const managed = await start(stubborn(join(directory, "program")), { graceMs: 100 });
+    const pid = await waitFor(() => pidIn("program"));
+    process.kill(parentOf(pid), "SIGKILL");
+    expect(await managed.exited).toEqual({ kind: "lost" });
+    expect(lives(pid)).toBe(false);
+    expect(records()).toEqual([]);
   });
 
   it("leaves no worker behind when it is killed or ends by itself", async () => {
@@ -165,10 +203,12 @@ describe("where whoever started it is killed", () => {
   });
   afterAll(() => rm(workplace, { recursive: true, force: true }));
 
-  /** A process that starts a stubborn one by this module. */
-  async function startAndKill(kill: (parent: number, child: number) => void): Promise<number> {
+  /** A process that starts a stubborn one by this module, which starts a worker in a session of its own. */
+  async function startAndKill(kill: (parent: number, child: number) => void): Promise<number[]> {
     const script = join(directory, "parent.mjs");
-    const command = [process.execPath, "-e", stubborn(join(directory, "child"))];
+    const worker = JSON.stringify(stubborn(join(directory, "worker")));
+    const startWorker = `require("child_process").spawn(process.execPath, ["-e", ${worker}], { detached: true, stdio: "ignore" });`;
+    const command = [process.execPath, "-e", startWorker + stubborn(join(directory, "child"))];
     const options = {
       command,
       logFile: join(directory, "log.txt"),
@@ -182,14 +222,15 @@ describe("where whoever started it is killed", () => {
     );
     const parent = spawn(process.execPath, [script], { stdio: "inherit" });
     const child = await waitFor(() => pidIn("child"));
+    const workerPid = await waitFor(() => pidIn("worker"));
     kill(parent.pid!, child);
-    return child;
+    return [child, workerPid];
   }
 
   it("ends within its grace", async () => {
-    const child = await startAndKill((parent) => process.kill(parent, "SIGKILL"));
-    await waitFor(() => !lives(child));
-    expect(lives(child)).toBe(false);
+    const started = await startAndKill((parent) => process.kill(parent, "SIGKILL"));
+    await waitFor(() => !started.some(lives));
+    expect(started.filter(lives)).toEqual([]);
     // The record stays, as nobody was there to remove it; the next start does.
     expect(await endLeftovers(join(directory, "processes"), { graceMs: 100 })).toEqual([]);
     expect(records()).toEqual([]);
@@ -197,13 +238,13 @@ describe("where whoever started it is killed", () => {
 
   it("and its supervisor with it, is ended by the next start, and nothing else is", async () => {
     const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
-    const child = await startAndKill((parent, started) => {
-      const supervisor = Number(readFileSync(`/proc/${started}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
+    const started = await startAndKill((parent, child) => {
+      const supervisor = parentOf(child);
       process.kill(parent, "SIGSTOP");
       process.kill(supervisor, "SIGKILL");
       process.kill(parent, "SIGKILL");
     });
-    expect(lives(child)).toBe(true);
+    expect(started.filter(lives)).toEqual(started);
     // A record whose number another process bears now.
     await writeFile(
       join(directory, "processes", "old.json"),
@@ -215,16 +256,25 @@ describe("where whoever started it is killed", () => {
       }),
     );
     const ended = await endLeftovers(join(directory, "processes"), { graceMs: 100 });
-    expect(ended.map(({ pids }) => pids)).toEqual([[child]]);
-    expect(lives(child)).toBe(false);
+    expect(ended.map(({ pids }) => pids.toSorted())).toEqual([started.toSorted()]);
+    expect(started.filter(lives)).toEqual([]);
     expect(startOf(bystander.pid!)).not.toBeNull();
     expect(records()).toEqual([]);
     bystander.kill("SIGKILL");
   });
 });
 
-it("a command is shown as it would be typed", () => {
-  expect(showCommand(["vllm", "serve", "my model", '--x={"a":1}', "it's"])).toBe(
-    `vllm serve 'my model' '--x={"a":1}' 'it'\\''s'`,
-  );
+it("a group without its first process belongs to a tree only where that process was started", async () => {
+  const leader = spawn("sh", ["-c", "sleep 60 & echo $!; read line"], {
+    detached: true,
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const [output] = (await once(leader.stdout, "data")) as [Buffer];
+  const tree = { mark: randomUUID(), group: leader.pid!, start: startOf(leader.pid!) };
+  leader.stdin.end("\n");
+  await once(leader, "exit");
+  expect(membersOf(tree)).toEqual([Number(output)]);
+  expect(membersOf({ ...tree, start: "another-machine/1:5" })).toEqual([]);
+  await endTree(tree, { graceMs: 1000 });
+  expect(membersOf(tree)).toEqual([]);
 });

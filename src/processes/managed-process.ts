@@ -34,7 +34,9 @@ export type ProcessExit =
   /** It could not be started, e.g. ENOENT. */
   | { readonly kind: "not-started"; readonly code: string | undefined; readonly message: string }
   | { readonly kind: "exited"; readonly exitCode: number }
-  | { readonly kind: "killed"; readonly signal: NodeJS.Signals };
+  | { readonly kind: "killed"; readonly signal: NodeJS.Signals }
+  /** Its supervisor was ended from outside, and it with it. */
+  | { readonly kind: "lost" };
 
 export interface ManagedProcess {
   /** `null` until it runs, and when it could not be started. */
@@ -43,6 +45,8 @@ export interface ManagedProcess {
   readonly logFile: string;
   /** Resolves when the program and all that it started are gone and its log is read to the end. Never rejects. */
   readonly exited: Promise<ProcessExit>;
+  /** When it last wrote something, or was started, by `performance.now()`. */
+  readonly heardMs: number;
   /** The latest lines of its output, oldest first. */
   lastLines(): readonly string[];
   /** Ends it, by force after `graceMs`. */
@@ -52,6 +56,8 @@ export interface ManagedProcess {
 const supervisorPath = fileURLToPath(new URL("./supervisor.mjs", import.meta.url));
 const defaultGraceMs = 10_000;
 const readEveryMs = 100;
+/** How long a supervisor may take beyond the grace; it takes most of it when a process hangs in the kernel. */
+const partingMs = 15_000;
 
 type Report =
   | { readonly running: { readonly pid: number; readonly start: string | null } }
@@ -93,15 +99,22 @@ export async function startManagedProcess(options: ManagedProcessOptions): Promi
       });
       supervisor.once("exit", () => resolve());
     });
-    const reading = setInterval(() => void tail.read().catch(() => undefined), readEveryMs);
+    let heardMs = performance.now();
+    const reading = setInterval(() => {
+      tail.read().then(
+        (found) => {
+          if (found) heardMs = performance.now();
+        },
+        () => undefined,
+      );
+    }, readEveryMs);
     const exited = gone.then(async () => {
       // A supervisor that was killed has left its program behind.
       if (exit === undefined) await endTree({ mark, group: pid, start }, { graceMs });
       clearInterval(reading);
-      await tail.read().catch(() => undefined);
-      await tail.close();
+      await tail.close().catch(() => undefined);
       await record.remove();
-      return exit ?? ({ kind: "killed", signal: "SIGKILL" } as const);
+      return exit ?? ({ kind: "lost" } as const);
     });
     const environment = Object.fromEntries(
       Object.entries({ ...process.env, ...options.environment }).filter(([, value]) => value !== undefined),
@@ -114,12 +127,14 @@ export async function startManagedProcess(options: ManagedProcessOptions): Promi
       command,
       logFile,
       exited,
+      get heardMs() {
+        return heardMs;
+      },
       lastLines: () => tail.lastLines(),
-      stop(stopOptions = {}) {
-        if (supervisor.connected) {
-          supervisor.send({ stop: { graceMs: stopOptions.graceMs ?? graceMs } }, () => undefined);
-        }
-        return exited;
+      stop({ graceMs: withinMs = graceMs } = {}) {
+        if (supervisor.connected) supervisor.send({ stop: { graceMs: withinMs } }, () => undefined);
+        const late = setTimeout(() => supervisor.kill("SIGKILL"), withinMs + partingMs);
+        return exited.finally(() => clearTimeout(late));
       },
     };
   } finally {
@@ -147,12 +162,9 @@ export function describeExit(exit: ProcessExit): string {
       return `exited with code ${exit.exitCode}`;
     case "killed":
       return `was killed by ${exit.signal}`;
+    case "lost":
+      return "was ended, as its supervisor was ended from outside";
     case "not-started":
       return `could not be started (${exit.message})`;
   }
-}
-
-/** A command as a person would type it. */
-export function showCommand(command: readonly string[]): string {
-  return command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
 }

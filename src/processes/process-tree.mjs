@@ -6,10 +6,20 @@
  *
  * Where the system shows no /proc, the group alone is ended.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** The environment variable that carries the mark. */
 export const MARK_VARIABLE = "MUCODE_PROCESS_MARK";
+
+/**
+ * Where numbers of processes are given out: a start of the system and, in it, a container. `undefined` where the system
+ * shows no /proc.
+ */
+const count = readCount();
+
+const pollMs = 20;
+/** A killed process may hang in the kernel, in a driver for instance; what is not gone by then will not go. */
+const killedWithinMs = 5000;
 
 /**
  * @typedef {object} Tree
@@ -21,12 +31,13 @@ export const MARK_VARIABLE = "MUCODE_PROCESS_MARK";
 /** @typedef {{ pid: number, parent: number, group: number, start: string, gone: boolean }} Entry */
 
 /**
- * `BOOT:TICK`: tells a process from a later one that was given the same number. `null` where the system does not say.
+ * `COUNT:TICK`, the count that its number belongs to and when it started: tells a process from a later one that was given
+ * the same number. `null` where the system does not say.
  * @param {number} pid
  * @returns {string | null}
  */
 export function startOf(pid) {
-  return readEntry(pid, bootOf())?.start ?? null;
+  return readEntry(pid)?.start ?? null;
 }
 
 /**
@@ -35,12 +46,12 @@ export function startOf(pid) {
  * @returns {number[]}
  */
 export function membersOf({ mark, group, start }) {
-  const boot = bootOf();
-  const entries = allEntries(boot);
+  const entries = allEntries();
   const byParent = groupByParent(entries);
-  // A first process that started at another time is another process, and its group another group.
+  // A first process that started at another time is another process, and its group another group. One that is gone
+  // keeps its number from being given out for as long as the group has members, in the same count of processes.
   const first = entries.find(({ pid }) => pid === group);
-  const ownsGroup = first === undefined || start === null || first.start === start;
+  const ownsGroup = start === null || (first === undefined ? countOf(start) === count : first.start === start);
   const needle = Buffer.from(`${MARK_VARIABLE}=${mark}`);
   const found = new Map(
     entries
@@ -55,7 +66,8 @@ export function membersOf({ mark, group, start }) {
 }
 
 /**
- * Asks a tree to end and ends by force what is left after `graceMs`. Resolves when nothing of it lives.
+ * Asks a tree to end and ends by force what is left after `graceMs`. Resolves when nothing of it lives, or nothing that
+ * could be ended.
  * @param {Tree} tree
  * @param {{ signal?: NodeJS.Signals, graceMs: number }} options
  * @returns {Promise<void>}
@@ -68,29 +80,30 @@ export async function endTree(tree, { signal = "SIGTERM", graceMs }) {
     return [...known].filter(([pid, start]) => isSame(pid, start)).map(([pid]) => pid);
   };
   send(tree, signal, living());
-  const deadline = performance.now() + graceMs;
-  while (performance.now() < deadline && (living().length > 0 || groupLives(tree))) await pause(20);
+  const graceEndMs = performance.now() + graceMs;
+  while (performance.now() < graceEndMs && (living().length > 0 || groupLives(tree))) await pause();
   // What is being started at this moment is met in the next round.
-  for (let round = 0; round < 250 && (living().length > 0 || groupLives(tree)); round++) {
+  const deadlineMs = performance.now() + killedWithinMs;
+  while (performance.now() < deadlineMs && (living().length > 0 || groupLives(tree))) {
     send(tree, "SIGKILL", living());
-    await pause(20);
+    await pause();
   }
 }
 
 /** @param {Tree} tree @param {NodeJS.Signals} signal @param {number[]} pids */
 function send({ group }, signal, pids) {
-  if (bootOf() === "" && group !== null) kill(-group, signal);
+  if (count === undefined && group !== null) kill(-group, signal);
   for (const pid of pids) kill(pid, signal);
 }
 
 /** Whether anything is in the group, where there is no other way to see it. @param {Tree} tree */
 function groupLives({ group }) {
-  return bootOf() === "" && group !== null && kill(-group, 0);
+  return count === undefined && group !== null && kill(-group, 0);
 }
 
 /** @param {number} pid @param {string | null} start */
 function isSame(pid, start) {
-  const entry = readEntry(pid, bootOf());
+  const entry = readEntry(pid);
   return entry !== null && !entry.gone && entry.start === start;
 }
 
@@ -105,26 +118,30 @@ function kill(pid, signal) {
   }
 }
 
-/** @param {number} durationMs */
-function pause(durationMs) {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve, pollMs));
 }
 
-/** Empty where the system shows no /proc. */
-function bootOf() {
+function readCount() {
   try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot}/${readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "")}`;
   } catch {
-    return "";
+    return undefined;
   }
 }
 
-/** @param {string} boot @returns {Entry[]} */
-function allEntries(boot) {
-  if (boot === "") return [];
+/** @param {string} start */
+function countOf(start) {
+  return start.slice(0, start.lastIndexOf(":"));
+}
+
+/** @returns {Entry[]} */
+function allEntries() {
+  if (count === undefined) return [];
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => readEntry(Number(name), boot))
+    .map((name) => readEntry(Number(name)))
     .filter((entry) => entry !== null);
 }
 
@@ -132,19 +149,23 @@ function allEntries(boot) {
 function groupByParent(entries) {
   /** @type {Map<number, Entry[]>} */
   const groups = new Map();
-  for (const entry of entries) groups.set(entry.parent, [...(groups.get(entry.parent) ?? []), entry]);
+  for (const entry of entries) {
+    const siblings = groups.get(entry.parent);
+    if (siblings) siblings.push(entry);
+    else groups.set(entry.parent, [entry]);
+  }
   return groups;
 }
 
-/** @param {number} pid @param {string} boot @returns {Entry | null} */
-function readEntry(pid, boot) {
-  if (boot === "") return null;
+/** @param {number} pid @returns {Entry | null} */
+function readEntry(pid) {
+  if (count === undefined) return null;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field, the command's name in parentheses, may itself hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const gone = fields[0] === "Z" || fields[0] === "X";
-    return { pid, parent: Number(fields[1]), group: Number(fields[2]), start: `${boot}:${fields[19]}`, gone };
+    return { pid, parent: Number(fields[1]), group: Number(fields[2]), start: `${count}:${fields[19]}`, gone };
   } catch {
     return null;
   }

@@ -27,6 +27,8 @@ import { endTree, MARK_VARIABLE, startOf } from "./process-tree.mjs";
 
 /** What is left behind by a program that has ended by itself may finish within this time. */
 const stragglersGraceMs = 2000;
+/** The system tells of an end soon after it; where it does not, the program hangs in the kernel and cannot be ended. */
+const endToldWithinMs = 2000;
 
 /** @type {((graceMs: number) => void) | undefined} */
 let stop;
@@ -62,7 +64,11 @@ function run(job) {
   /** @type {string | null} */
   let start = null;
   stop = (withinMs) => {
-    ending ??= endTree(tree(), { graceMs: withinMs });
+    if (ending) return;
+    ending = endTree(tree(), { graceMs: withinMs });
+    void ending.then(() =>
+      setTimeout(() => finish({ exited: { exitCode: null, signal: "SIGKILL" } }), endToldWithinMs),
+    );
   };
   child.on("error", (error) => {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);

@@ -2,10 +2,10 @@
 import { get } from "node:http";
 import { join } from "node:path";
 import type { RoleServing, ServingRole } from "../config/serving-schema.ts";
+import { joinWords } from "../config/words.ts";
 import { ConfigError } from "../errors.ts";
 import {
   describeExit,
-  showCommand,
   startManagedProcess,
   type ManagedProcess,
   type ProcessExit,
@@ -177,7 +177,7 @@ function explainEnd(exit: ProcessExit, process: ManagedProcess, { role }: Replic
   const [program] = process.command;
   const key = `serving.${role}.executable`;
   return new ConfigError(
-    `the ${role}'s server could not be started: ${exit.code === "ENOENT" ? `there is no program ${program}` : exit.message}; name it by ${key}\n  command: ${showCommand(process.command)}`,
+    `the ${role}'s server could not be started: ${exit.code === "ENOENT" ? `there is no program ${program}` : exit.message}; name it by ${key}\n  command: ${joinWords(process.command)}`,
     { key, program, code: exit.code },
   );
 }

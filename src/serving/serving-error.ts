@@ -1,7 +1,8 @@
 /** What a server of a run can do to it. */
 import { StopRunError } from "../errors.ts";
-import { describeExit, showCommand, type ManagedProcess, type ProcessExit } from "../processes/managed-process.ts";
+import { describeExit, type ManagedProcess, type ProcessExit } from "../processes/managed-process.ts";
 import type { ServingRole } from "../config/serving-schema.ts";
+import { joinWords } from "../config/words.ts";
 
 /** A server that does not serve: ends the run, its work kept. */
 export class ServingError extends StopRunError {}
@@ -17,11 +18,11 @@ export function servingError(
   return new ServingError(
     [
       `the ${role}'s server ${happened}`,
-      `  command: ${showCommand(command)}`,
+      `  command: ${joinWords(command)}`,
       `  log: ${logFile}; ${said}`,
       ...lines.map((line) => `    ${line}`),
     ].join("\n"),
-    { role, command: showCommand(command), log: logFile },
+    { role, command: joinWords(command), log: logFile },
   );
 }
 

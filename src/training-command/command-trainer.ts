@@ -5,13 +5,15 @@
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { joinWords } from "../config/words.ts";
 import { ConfigError, TrainerError } from "../errors.ts";
+import { endLeftovers } from "../processes/leftovers.ts";
+import { describeExit } from "../processes/managed-process.ts";
 import { fileError } from "../store/file-errors.ts";
 import { promptCompletion, verifierExamples } from "../training/data-sets.ts";
 import { FitLog } from "../training/fit-log.ts";
 import type { Trainer, TrainingRequest, TrainingSummary } from "../training/trainer.ts";
 import { writeVerifierSettings } from "../verifier/verifier-files.ts";
 import { acceptCheckpoint } from "./accept-checkpoint.ts";
-import { type CommandOutcome, endLeftProcesses, runCommand } from "./run-command.ts";
+import { type CommandOutcome, runCommand } from "./run-command.ts";
 import { type DataLine, readModelLimits, sequenceLengths, writeDataSet } from "./stage-data.ts";
 import {
   type CommandTrainerOptions,
@@ -27,6 +29,7 @@ import { readStepLine } from "./training-lines.ts";
 
 /** How much of a log an error shows. */
 const LAST_LINES = 12;
+const LEFTOVERS_GRACE_MS = 10_000;
 const DISK_FULL = /no space left on device|ENOSPC|disk quota exceeded/i;
 
 /**
@@ -63,7 +66,8 @@ async function train(
   const { trainer } = options;
   const { from, to, signal } = request;
   const files = stageFiles(to.directory);
-  await endLeftProcesses(files.process);
+  // Of an attempt that was killed together with its supervisor.
+  await endLeftovers(files.processes, { graceMs: LEFTOVERS_GRACE_MS });
   await clear(files.output, files.refused, files.cache);
   const limits = await readModelLimits(from.directory);
   const maxLength = trainer.maxLength ?? limits.contextLength;
@@ -73,13 +77,13 @@ async function train(
   const plan = planStage(options, { role, request, totalSteps, ...(maxLength !== undefined && { maxLength }) });
 
   const log = new FitLog(totalSteps, request.onStep);
-  const last: string[] = [];
+  let last: readonly string[] = [];
   let steps = 0;
   let tokensTold: number | undefined;
   if (kept.length === 0) await keepAsItIs(options, role, request, plan);
   else {
     await writeDataSet(files.data, kept);
-    await runStage(options, role, plan, signal, last, (line) => {
+    last = await runStage(options, role, plan, signal, (line) => {
       const told = readStepLine(line);
       if (told === undefined) return;
       tokensTold = told.tokens ?? tokensTold;
@@ -117,56 +121,48 @@ function fitting(
   return { kept, tokens };
 }
 
+/** Runs the command; the last lines that it wrote. */
 async function runStage(
   { trainer }: CommandTrainerOptions,
   role: Role,
   plan: StagePlan,
   signal: AbortSignal | undefined,
-  last: string[],
   onLine: (line: string) => void,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { words, environment, directory, files } = plan;
   const outcome = await runCommand({
     words,
     environment,
     ...(directory !== undefined && { directory }),
     log: files.log,
-    processFile: files.process,
+    records: files.processes,
     silenceLimitMs: trainer.silenceLimit * 1000,
     ...(trainer.timeLimit !== undefined && { timeLimitMs: trainer.timeLimit * 1000 }),
     ...(signal && { signal }),
-    onLine: (line) => {
-      last.push(line);
-      if (last.length > LAST_LINES) last.shift();
-      onLine(line);
-    },
+    onLine,
   }).catch(async (error: unknown) => {
     await clear(files.output, files.cache);
     throw error;
   });
   await clear(files.cache);
-  if (outcome.end === "by itself" && outcome.code === 0) return;
+  const { exit, limit } = outcome;
+  const lastLines = outcome.lastLines.slice(-LAST_LINES);
+  if (limit === undefined && exit.kind === "exited" && exit.exitCode === 0) return lastLines;
   // Cut off in the middle: of no use, and it may fill the disk.
   await clear(files.output);
-  if (outcome.end === "not started" && outcome.reason.includes("ENOENT")) throw notFound(trainer.kind, plan);
-  const full = last.some((line) => DISK_FULL.test(line)) ? "; the disk is full" : "";
-  throw failure(role, plan, `${describe(outcome, trainer)}${full}`, { ...outcome }, last);
+  if (exit.kind === "not-started" && exit.code === "ENOENT") throw notFound(trainer.kind, plan);
+  const full = lastLines.some((line) => DISK_FULL.test(line)) ? "; the disk is full" : "";
+  throw failure(role, plan, `the command ${describe(outcome, trainer)}${full}`, { exit, limit }, lastLines);
 }
 
-function describe(outcome: CommandOutcome, trainer: CommandTrainerOptions["trainer"]): string {
-  switch (outcome.end) {
-    case "by itself":
-      return outcome.signal === null
-        ? `the command ended with exit code ${outcome.code}`
-        : `the command was ended by ${outcome.signal}`;
-    case "silent":
-      return `the command wrote nothing for ${trainer.silenceLimit} s (trainer.silenceLimit) and was ended`;
-    case "time limit":
-      return `the command took longer than ${trainer.timeLimit} s (trainer.timeLimit) and was ended`;
-    case "not started":
-      return `the command could not be started: ${outcome.reason}`;
-    case "lost":
-      return "the process that watched the command was ended from outside";
+function describe({ exit, limit }: CommandOutcome, trainer: CommandTrainerOptions["trainer"]): string {
+  switch (limit) {
+    case "silence":
+      return `wrote nothing for ${trainer.silenceLimit} s (trainer.silenceLimit) and was ended`;
+    case "time":
+      return `took longer than ${trainer.timeLimit} s (trainer.timeLimit) and was ended`;
+    case undefined:
+      return describeExit(exit);
   }
 }
 

@@ -43,7 +43,8 @@ export interface StageFiles {
   /** What was written but not accepted, until the next attempt. */
   readonly refused: string;
   readonly cache: string;
-  readonly process: string;
+  /** Records of running programs. */
+  readonly processes: string;
 }
 
 export interface PlannedStage {
@@ -95,7 +96,7 @@ export function stageFiles(checkpoint: string): StageFiles {
     output: join(folder, "checkpoint"),
     refused: join(folder, "refused-checkpoint"),
     cache: join(folder, "cache"),
-    process: join(folder, "process.json"),
+    processes: join(folder, "processes"),
   };
 }
 
