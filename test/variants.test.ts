@@ -268,6 +268,7 @@ const variants: Readonly<Record<string, Variant>> = {
   },
   "pairs per task": {
     flags: ["--verifier.pairs-per-task=1"],
+    against: ["--verifier.pairs-per-task=3"],
     look: ({ verifierFits: [data] }) => programs(data!).length,
     otherwise: 2 * 3 * 4,
     expected: 2 * 1 * 4,
