@@ -5,10 +5,11 @@ import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { writeFileAtomic, writeJsonAtomic } from "../store/atomic-write.ts";
 import { listDifferences } from "../store/differences.ts";
-import { errorCode, fileError } from "../store/file-errors.ts";
+import { fileError } from "../store/file-errors.ts";
 import { encodeRecord } from "../store/json.ts";
 import { openJsonl, readJsonl } from "../store/jsonl.ts";
 import { acquireLock } from "../store/lock.ts";
+import { readIfThere } from "../store/read-file.ts";
 
 /** What decides the results: another value of any key means other results. */
 export type ResultsConfiguration = Readonly<Record<string, unknown>>;
@@ -124,13 +125,4 @@ function refuseOther(before: ResultsConfiguration, { file, configuration }: Open
       `Choose another --out, or delete ${file} and ${manifestOf(file)} to start over.`,
     { file, differences },
   );
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw fileError("reading", file, error);
-  }
 }

@@ -1,10 +1,11 @@
 /** Records of running programs, by which a later start ends what an earlier one had to leave behind. */
 import { randomUUID } from "node:crypto";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeJsonAtomic } from "../store/atomic-write.ts";
 import { errorCode, fileError } from "../store/file-errors.ts";
+import { readIfThere } from "../store/read-file.ts";
 import { endTree, membersOf } from "./process-tree.mjs";
 
 const recordSchema = z.object({
@@ -68,13 +69,8 @@ export async function endLeftovers(directory: string, options: { readonly graceM
 }
 
 async function endRecorded(file: string, options: { readonly graceMs: number }): Promise<Leftover[]> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw fileError("reading", file, error);
-  }
+  const text = await readIfThere(file);
+  if (text === undefined) return [];
   const record = parseRecord(text);
   const pids = record === null ? [] : membersOf(record);
   if (record !== null && pids.length > 0) await endTree(record, options);

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import { errorCode } from "../store/file-errors.ts";
+import { readIfThere } from "../store/read-file.ts";
 
 export type CheckpointKind = {
   readonly directory: string;
@@ -17,16 +17,11 @@ export type CheckpointKind = {
 
 const adapterSchema = z.object({ base_model_name_or_path: z.string().min(1), r: z.int().min(1) });
 
-/** @throws ConfigError for an adapter that does not say what it belongs to. */
+/** @throws ConfigError for an adapter that does not say what it belongs to; StoreError. */
 export async function readCheckpointKind(directory: string): Promise<CheckpointKind> {
   const file = join(directory, "adapter_config.json");
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return { kind: "model", directory, endTokens: await readEndTokens(directory) };
-    throw new ConfigError(`${file} cannot be read`, { file }, { cause: error });
-  }
+  const text = await readIfThere(file);
+  if (text === undefined) return { kind: "model", directory, endTokens: await readEndTokens(directory) };
   try {
     const { base_model_name_or_path: base, r: rank } = adapterSchema.parse(JSON.parse(text));
     return { kind: "adapter", directory, base, rank };

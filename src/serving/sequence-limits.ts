@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TokenizerFiles } from "../engine/tokenizer-files.ts";
 import { loadTokenizer } from "../engine/tokenizer.ts";
 import { ConfigError } from "../errors.ts";
-import { errorCode } from "../store/file-errors.ts";
+import { readIfThere } from "../store/read-file.ts";
 import type { SequenceLimits } from "../verifier/score-forms.ts";
 
 /** @throws ConfigError naming the file when one is missing, or the tokenizer is of another kind. */
@@ -28,15 +28,6 @@ export async function readSequenceLimits(directory: string): Promise<SequenceLim
     config: { ...config, chat_template: template },
   } as TokenizerFiles;
   return { tokenizer: loadTokenizer(files), contextLength };
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw new ConfigError(`${file} cannot be read`, { file }, { cause: error });
-  }
 }
 
 async function readJson(file: string): Promise<unknown> {

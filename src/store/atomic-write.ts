@@ -1,7 +1,7 @@
 /**
  * Files that are either wholly there or not at all: written beside their place, synced, then renamed over it.
  */
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileError } from "./file-errors.ts";
 import { encodeRecord } from "./json.ts";
@@ -13,16 +13,16 @@ export const temporaryPattern = /\.\d+-\d+\.mucode-tmp$/;
 
 /**
  * Replaces `file`, creating its directory if needed. Whoever reads sees the old content or the new, never a part;
- * after this returns the new content survives a power cut.
+ * after this returns the new content survives a power cut. Content that is larger than memory can be given in parts.
  * @throws StoreError when the disk is full, permission is missing or the path is unusable; the old file is untouched.
  */
-export async function writeFileAtomic(file: string, content: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(file: string, content: string | Uint8Array | Iterable<string>): Promise<void> {
   const temporary = `${file}.${process.pid}-${temporaryCount++}.mucode-tmp`;
   try {
     await mkdir(dirname(file), { recursive: true });
     const handle = await open(temporary, "w");
     try {
-      await handle.writeFile(content);
+      await writeFile(handle, content);
       await handle.sync();
     } finally {
       await handle.close();

@@ -8,6 +8,7 @@ import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { ConfigError, StoreError } from "../errors.ts";
 import { errorCode, fileError } from "./file-errors.ts";
+import { readIfThere } from "./read-file.ts";
 
 export interface Lock {
   /** Gives the lock up, if it is still ours. */
@@ -95,15 +96,6 @@ async function setAside(file: string, expected: string, stale: string): Promise<
 
 async function release(file: string, own: string): Promise<void> {
   if ((await readIfThere(file)) === own) await rm(file, { force: true });
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 function describeProcess(): Holder {

@@ -3,12 +3,13 @@
  * time went. Reopening it under an equal configuration resumes; a process killed at any moment loses the work in
  * flight and nothing else.
  */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { temporaryPattern, writeJsonAtomic } from "./atomic-write.ts";
 import { listDifferences, type Difference } from "./differences.ts";
 import { errorCode, fileError } from "./file-errors.ts";
+import { readIfThere } from "./read-file.ts";
 import { acquireLock } from "./lock.ts";
 import { openRecordLog } from "./record-log.ts";
 import type { RecordLog, RunStore } from "./run-store.ts";
@@ -151,13 +152,8 @@ async function readOrCreateRun(
 }
 
 async function readRun(file: string): Promise<{ configuration: unknown; versions: unknown } | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw fileError("reading", file, error);
-  }
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
   try {
     const run = JSON.parse(text) as { configuration?: unknown; versions?: unknown } | null;
     if (typeof run?.configuration === "object" && run.configuration !== null) {

@@ -1,12 +1,12 @@
 /**
  * Stages of a run: done once, remembered by a manifest written last, with their time in `metrics.jsonl`.
  */
-import { access, readFile } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
 import { writeJsonAtomic } from "./atomic-write.ts";
-import { errorCode, fileError } from "./file-errors.ts";
 import { encodeRecord } from "./json.ts";
+import { readIfThere } from "./read-file.ts";
 import { openJsonl, readJsonl, type JsonlWriter } from "./jsonl.ts";
 
 /** Seconds and counts charged to one resource (`sampling`, `grading`, `training`, …). */
@@ -147,13 +147,8 @@ function manifestFile(directory: string, name: string): string {
 }
 
 async function readManifest(file: string): Promise<StageManifest | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw fileError("reading", file, error);
-  }
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as StageManifest;
   } catch (error) {

@@ -1,11 +1,11 @@
 /** A stage's data set on disk: the lines, how long they are for the model, and the folder that trainers read. */
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tokenizer } from "../engine/engine.ts";
 import { loadTokenizer } from "../engine/tokenizer.ts";
 import type { TokenizerFiles } from "../engine/tokenizer-files.ts";
-import { errorCode, fileError } from "../store/file-errors.ts";
+import { writeFileAtomic } from "../store/atomic-write.ts";
 import { encodeRecord } from "../store/json.ts";
+import { readIfThere } from "../store/read-file.ts";
 import type { LabelledCompletion, Preference, PromptCompletion } from "../training/data-sets.ts";
 
 export type DataLine = PromptCompletion | Preference | LabelledCompletion;
@@ -50,45 +50,25 @@ export function sequenceLengths(line: DataLine, tokenizer: Tokenizer): number[] 
 }
 
 /** About so many characters are written at once. */
-const BUFFER_CHARACTERS = 1 << 20;
+const PART_CHARACTERS = 1 << 20;
 
 /**
  * Writes `train.jsonl` into the folder, whole or not at all.
  * @throws StoreError when the disk is full or the folder cannot be written.
  */
 export async function writeDataSet(folder: string, lines: readonly DataLine[]): Promise<void> {
-  const file = join(folder, "train.jsonl");
-  const temporary = `${file}.${process.pid}-0.mucode-tmp`;
-  try {
-    await mkdir(folder, { recursive: true });
-    const handle = await open(temporary, "w");
-    try {
-      let buffer = "";
-      for (const line of lines) {
-        buffer += `${encodeRecord(line)}\n`;
-        if (buffer.length < BUFFER_CHARACTERS) continue;
-        await handle.appendFile(buffer);
-        buffer = "";
-      }
-      await handle.appendFile(buffer);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw fileError("writing", file, error);
-  }
+  await writeFileAtomic(join(folder, "train.jsonl"), encodeInParts(lines));
 }
 
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw fileError("reading", file, error);
+function* encodeInParts(lines: readonly DataLine[]): Generator<string> {
+  let part = "";
+  for (const line of lines) {
+    part += `${encodeRecord(line)}\n`;
+    if (part.length < PART_CHARACTERS) continue;
+    yield part;
+    part = "";
   }
+  yield part;
 }
 
 function parse(text: string): Record<string, unknown> {
