@@ -383,7 +383,13 @@ describe("a tiny run of the miniature", () => {
       const refused = await runCommand([...argumentsOf("killed"), "--rollout.turns=1"]);
       expect(refused.stderr).toContain("rollout.turns: 2 there, 1 now");
       expect((await runCommand(argumentsOf("killed"))).exitCode).toBe(0);
-      expect(await resultsOf("killed")).toEqual(await resultsOf("undisturbed"));
+      const first = await resultsOf("killed");
+      expect(first).toEqual(await resultsOf("undisturbed"));
+      // More seeds go on from there: what the first one left is not done again.
+      expect((await runCommand([...argumentsOf("killed"), "--seeds=2"])).exitCode).toBe(0);
+      const both = await resultsOf("killed");
+      expect(both.seeds).toEqual([1, 2]);
+      expect(both.outcomes.filter(({ seed }) => seed === 1)).toEqual(first.outcomes);
     },
   );
 });

@@ -64,8 +64,9 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
     directory: configuration.out,
     configuration: {
       experiment: "paper-mini",
-      ...comparableConfiguration(configuration),
-      trainHashes: seeds.map(({ training }) => training.hash),
+      // Seeds are stages of their own: with more of them a run goes on, with fewer it reports on those.
+      ...comparableConfiguration({ ...configuration, seeds: undefined }),
+      trainHash: seeds[0]?.training.hash,
       heldOutHash: heldOut.hash,
       baseHash,
     },

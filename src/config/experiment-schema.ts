@@ -27,7 +27,7 @@ export const experimentSchema = z.strictObject({
   out: z.string().min(1).default("runs/paper-mini").describe("Directory of the run; an existing run is resumed"),
   baseModel: trainSchema.shape.baseModel,
   quick: z.boolean().default(false).describe("The same experiment with fewer seeds and tasks, in minutes"),
-  seeds: sized("Seeds: each draws its own training tasks and samples", "seeds"),
+  seeds: sized("Seeds: each draws its own training tasks and samples; a run goes on with more", "seeds"),
   evaluationSplit: z
     .enum(["test", "validation"])
     .default("test")
