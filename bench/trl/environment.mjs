@@ -83,8 +83,12 @@ export async function loadDataSets(python, cache, folders) {
 export function inherit(command, words) {
   return new Promise((done, failed) => {
     const child = spawn(command, words, { stdio: ["ignore", "ignore", "inherit"] });
+    // Who stops this program by its process id stops what it runs, too.
+    const stop = () => void child.kill("SIGTERM");
+    process.once("SIGTERM", stop);
     child.once("error", failed);
     child.once("exit", (code, signal) => {
+      process.off("SIGTERM", stop);
       if (code === 0) done();
       else failed(new Error(`${command} ${words.join(" ")}\nended with ${signal ?? `exit code ${code}`}`));
     });

@@ -83,6 +83,7 @@ async function trainMethods(grader: Grader, parts: TrainingParts): Promise<Itera
           startFrom: configuration.generator.startFrom,
           trajectoriesPerTask: configuration.relabel.trajectoriesPerTask,
           verifierLoss: configuration.verifier.loss,
+          // In terse words whatever the generator reads: how to answer is no business of who judges.
           verifierPrompt: { showPublicTests: configuration.verifier.showPublicTests },
           verifierExperience: configuration.verifier.experience,
           pairsPerTask: configuration.verifier.pairsPerTask,
