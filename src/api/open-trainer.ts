@@ -1,12 +1,13 @@
 /** Who trains and who serves, as the configuration says: the embedded engine, other programs, or some of each. */
 import { join } from "node:path";
 import type { TrainConfiguration } from "../config/schema.ts";
+import { ConfigError } from "../errors.ts";
 import { createModelOpener } from "../serving/open-models.ts";
 import { planServers } from "../serving/plan-servers.ts";
 import { createServedTrainer } from "../serving/served-trainer.ts";
 import { createCommandTrainer } from "../training-command/command-trainer.ts";
 import { planStage, requireTrainable, type CommandTrainerOptions } from "../training-command/stage-plan.ts";
-import { createEmbeddedTrainer } from "../training/embedded-trainer.ts";
+import { createEmbeddedTrainer, loraOptions } from "../training/embedded-trainer.ts";
 import type { Checkpoint, Trainer, TrainingRequest } from "../training/trainer.ts";
 import type { ModelRole, PlannedAction } from "./plan-actions.ts";
 import { adapterRank } from "./plan-size.ts";
@@ -41,7 +42,22 @@ export async function openTrainer(options: OpenTrainerOptions): Promise<OpenedTr
 
 const LOGS = "logs";
 
+/** @throws ConfigError for an adapter that its trainer cannot make. */
+function requireAdapters({ trainer, generator, verifier }: TrainConfiguration): void {
+  for (const [role, { lora }] of Object.entries({ generator, verifier })) {
+    loraOptions(lora, 0);
+    if (lora.rank === 0 || trainer.kind === "embedded") continue;
+    const key = `${role}.lora.rank`;
+    const words = `--use_peft --lora_r ${lora.rank} --lora_alpha ${lora.alpha}`;
+    throw new ConfigError(
+      `${key} is ${lora.rank}, which the embedded trainer alone knows; with trainer.kind ${trainer.kind} say so to the command itself, with TRL: trainer.${role}.arguments = "${words}"`,
+      { key, value: lora.rank },
+    );
+  }
+}
+
 function createTraining(configuration: TrainConfiguration): Pick<Trainer, "trainGenerator" | "trainVerifier"> {
+  requireAdapters(configuration);
   if (configuration.trainer.kind !== "embedded") return createCommandTrainer(commandOptions(configuration));
   const { threads, generator, verifier } = configuration;
   return createEmbeddedTrainer({ threads, generator, verifier });
@@ -64,18 +80,22 @@ export interface TrainerPlan {
 /** @throws ConfigError for what cannot be trained or served. */
 export function planTrainer(configuration: TrainConfiguration, directory: string): TrainerPlan {
   const options = commandOptions(configuration);
+  requireAdapters(configuration);
   if (configuration.trainer.kind !== "embedded") requireTrainable(options);
   const adapters = new Map<string, { readonly base: string; readonly rank: number }>();
 
   const train = (role: ModelRole, request: TrainingRequest): PlannedAction[] => {
     const { from, to } = request;
     if (configuration.trainer.kind === "embedded") {
+      const { rank } = configuration[role].lora;
+      if (rank > 0) adapters.set(to.directory, { base: from.directory, rank });
+      const what = rank > 0 ? `an adapter of rank ${rank} for the ${role}` : `the ${role}`;
       return [
         {
           kind: "use",
           purpose: "train",
           role,
-          what: `the ${role} in this process, ${from.directory} → ${to.directory}`,
+          what: `${what} in this process, ${from.directory} → ${to.directory}`,
         },
       ];
     }

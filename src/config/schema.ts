@@ -45,6 +45,22 @@ export const relabelSchema = z.strictObject({
   trajectoriesPerTask: positiveInteger.default(3).describe("Most trajectories of a task to relabel, failed ones first"),
 });
 
+/** A low-rank adapter instead of all weights; trained by the embedded engine. */
+const loraSchema = z.strictObject({
+  rank: z
+    .int()
+    .min(0)
+    .max(4096)
+    .default(0)
+    .describe("Rank of a LoRA adapter to train instead of all weights; 0 trains the weights"),
+  alpha: z.number().gt(0).default(32).describe("Scale of the adapter, which is added times alpha / rank"),
+  targets: z
+    .string()
+    .min(1)
+    .default("q_proj,v_proj")
+    .describe("Matrices with an adapter, separated by commas; all seven: all-linear"),
+});
+
 const fitKeys = {
   batchSize: positiveInteger.default(16),
   epochs: positiveInteger.default(2),
@@ -62,6 +78,7 @@ export const generatorSchema = z.strictObject({
   ...fitKeys,
   batchSize: fitKeys.batchSize.describe("Examples per step"),
   epochs: fitKeys.epochs.describe("Passes over the relabelled examples"),
+  lora: loraSchema.prefault({}),
 });
 
 /** How the verifier is fitted. */
@@ -85,6 +102,7 @@ export const verifierSchema = z.strictObject({
   pairsPerTask: positiveInteger.default(8).describe("Most pairs of a right and a wrong program per task"),
   scoreRegularization: z.number().min(0).default(1e-3).describe("Weight of the mean squared score (bradley-terry)"),
   showPublicTests: z.boolean().default(true).describe("Put the public tests into the verifier's prompt"),
+  lora: loraSchema.prefault({}),
 });
 
 /** Multi-turn best-of-N search on the test tasks. */

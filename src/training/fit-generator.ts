@@ -14,6 +14,15 @@ export interface FitSettings {
   readonly weightDecay: number;
   /** Share of the steps spent warming up. */
   readonly warmupShare: number;
+  /** A low-rank adapter to train instead of all weights. Left out or of rank 0: all weights. */
+  readonly lora?: AdapterSettings;
+}
+
+export interface AdapterSettings {
+  readonly rank: number;
+  readonly alpha: number;
+  /** Names of matrices, separated by commas, or `all-linear`. */
+  readonly targets: string;
 }
 
 /** AdamW as this project uses it everywhere; only rate and decay are a choice. */

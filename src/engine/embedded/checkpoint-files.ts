@@ -41,6 +41,8 @@ export async function readBytes(file: string): Promise<Uint8Array> {
   }
 }
 
+export const encodeJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
 export const exists = (file: string): Promise<boolean> =>
   stat(file).then(
     () => true,

@@ -1,13 +1,21 @@
 /** Checkpoints in Hugging Face layout: config.json, model.safetensors, tokenizer.json, tokenizer_config.json. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
 import type { TokenizerFiles } from "../tokenizer-files.ts";
 import { loadTokenizer } from "../tokenizer.ts";
 import type { Tokenizer } from "../engine.ts";
-import { exists, FILES, readBytes, readJson } from "./checkpoint-files.ts";
+import { describeAdapter, readAdapter, writeAdapter, type AdapterDescription } from "./adapter-files.ts";
+import { encodeJson, exists, FILES, readBytes, readJson } from "./checkpoint-files.ts";
 import { CheckpointWeights } from "./checkpoint-weights.ts";
-import { initializeParameter, layoutParameters, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
+import {
+  checkpointTensors,
+  initializeParameter,
+  layoutParameters,
+  type LlamaConfig,
+  type ParameterLayout,
+} from "./llama-parameters.ts";
+import { createAdapter, mergeInto, validateLora, type LoadedAdapter, type LoraSettings } from "./low-rank-adapter.ts";
 import { describeNeeds, estimateMemory, memoryLimitBytes, refuseTooLarge } from "./memory-needs.ts";
 import { fromConfigJson, readEndTokens, toConfigJson } from "./model-config.ts";
 import { ParameterStore } from "./parameter-store.ts";
@@ -26,35 +34,46 @@ export interface LoadedCheckpoint {
   /** The tokens that end a text, that of the tokenizer first. */
   readonly endTokens: readonly number[];
   readonly store: ParameterStore;
+  /** What is trained instead of the weights in `store`. */
+  readonly adapter?: LoadedAdapter;
+}
+
+/** A low-rank adapter to train; `seed` draws a fresh one. */
+export interface LoraOptions extends LoraSettings {
+  readonly seed: number;
 }
 
 export interface ReadCheckpointOptions {
   /** With `score`, a model of tokens is read without its output matrix and given a fresh score head instead. */
   readonly output?: LlamaConfig["output"];
+  /** Freezes the weights and adds an adapter to train. An adapter's directory is gone on with, under equal settings. */
+  readonly lora?: LoraOptions | undefined;
   /** Told what memory a model of more than 256 MiB takes, before it is loaded. */
   readonly onNotice?: (line: string) => void;
   /** Memory there is. Default: the machine's, or what the process's control group allows. */
   readonly memoryLimitBytes?: number;
 }
 
-/** Writes the four files, each at once. The weights come last: with them the checkpoint is complete. */
+/**
+ * Writes the four files, each at once; of an adapter its two and the tokenizer's. The weights come last: with them the
+ * checkpoint is complete.
+ */
 export async function writeCheckpoint(directory: string, model: LoadedCheckpoint): Promise<void> {
-  const { config, tokenizerFiles, endTokens, store } = model;
-  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const { config, tokenizerFiles, endTokens, store, adapter } = model;
+  await writeFileAtomic(join(directory, FILES.tokenizer), encodeJson(tokenizerFiles.tokenizer));
+  await writeFileAtomic(join(directory, FILES.tokenizerConfig), encodeJson(tokenizerFiles.config));
+  if (adapter !== undefined) return writeAdapter(directory, adapter);
   const tensors = new Map<string, StoredTensor>();
   for (const { tensor, start, end } of checkpointTensors(store.layout)) {
     tensors.set(tensor.name, { shape: tensor.shape, data: store.weights.subarray(start, end) });
   }
   const weights = encodeSafetensors({ metadata: { format: "pt" }, tensors });
-  await writeFileAtomic(join(directory, FILES.tokenizer), json(tokenizerFiles.tokenizer));
-  await writeFileAtomic(join(directory, FILES.tokenizerConfig), json(tokenizerFiles.config));
-  await writeFileAtomic(join(directory, FILES.config), json(toConfigJson(config, endTokens)));
+  await writeFileAtomic(join(directory, FILES.config), encodeJson(toConfigJson(config, endTokens)));
   await writeFileAtomic(join(directory, FILES.weights), weights);
 }
 
 /**
- * Everything but the weights is read and checked first, the weights' shapes too: memory is taken for what is known to
- * be there and to fit.
+ * A model from its checkpoint's directory; from an adapter's, the base model with the adapter merged into its weights.
  * @throws {ConfigError} naming file, key, what was found and expected, when the files are no model of this engine or
  * it does not fit into memory.
  */
@@ -62,16 +81,63 @@ export async function readCheckpoint(
   directory: string,
   options: ReadCheckpointOptions = {},
 ): Promise<LoadedCheckpoint> {
-  const { output, onNotice } = options;
+  const { lora } = options;
+  if (lora !== undefined) validateLora(lora);
+  const description = await describeAdapter(directory);
+  if (description === undefined && lora === undefined) return readModel(directory, options);
+  if (description !== undefined && lora !== undefined) requireEqualSettings(description, lora);
+  const base = description?.base ?? resolve(directory);
+  if (description !== undefined && (await describeAdapter(base)) !== undefined) {
+    const message = `${directory}: its base model ${base} is an adapter too; expected a model: merge that adapter first`;
+    throw new ConfigError(message, { directory, base });
+  }
+  if (description?.output === "score" && options.output === "tokens") refuseScores(directory);
+  const output = description?.output === "score" ? "score" : options.output;
+  const model = await readModel(base, {
+    ...options,
+    ...(output && { output }),
+    frozen: lora !== undefined,
+    ...((await exists(join(directory, FILES.tokenizer))) && { tokenizerDirectory: directory }),
+  });
+  const { store } = model;
+  const adapter = description && (await readAdapter(description, store));
+  if (lora !== undefined) {
+    const { rank, alpha, targets, seed } = lora;
+    const fresh = { settings: { rank, alpha, targets }, directory: base, seed };
+    return { ...model, adapter: adapter ?? createAdapter(store, fresh) };
+  }
+  mergeInto(store.weights, store.layout, adapter!);
+  return model;
+}
+
+function refuseScores(directory: string): never {
+  throw new ConfigError(`${directory} is a model of scores: it cannot write text`, { directory });
+}
+
+function requireEqualSettings({ directory, settings }: AdapterDescription, wanted: LoraSettings): void {
+  const text = ({ rank, alpha, targets }: LoraSettings): string =>
+    `rank ${rank}, alpha ${alpha}, ${targets.toSorted().join(" ")}`;
+  if (text(settings) === text(wanted)) return;
+  const message = `${directory} is an adapter of ${text(settings)}; expected ${text(wanted)}: change the settings, or merge it and start from the model`;
+  throw new ConfigError(message, { directory, found: text(settings), expected: text(wanted) });
+}
+
+/**
+ * Everything but the weights is read and checked first, the weights' shapes too: memory is taken for what is known to
+ * be there and to fit.
+ */
+async function readModel(
+  directory: string,
+  options: ReadCheckpointOptions & { readonly frozen?: boolean; readonly tokenizerDirectory?: string },
+): Promise<LoadedCheckpoint> {
+  const { output, onNotice, frozen = false, tokenizerDirectory = directory } = options;
   const configFile = join(directory, FILES.config);
   const configJson = await readJson(configFile);
   const stored = fromConfigJson(configJson, configFile);
   const config: LlamaConfig = output === undefined ? stored : { ...stored, output };
   const isNewHead = config.output === "score" && stored.output !== "score";
-  if (output === "tokens" && stored.output === "score") {
-    throw new ConfigError(`${directory} is a model of scores: it cannot write text`, { directory });
-  }
-  const tokenizerFiles = await readTokenizerFiles(directory);
+  if (output === "tokens" && stored.output === "score") refuseScores(directory);
+  const tokenizerFiles = await readTokenizerFiles(tokenizerDirectory);
   const tokenizer = openTokenizer(tokenizerFiles, config);
   const endTokens = new Set([tokenizer.endToken, ...readEndTokens(configJson, configFile, config.vocabularySize)]);
   const generationFile = join(directory, FILES.generationConfig);
@@ -87,7 +153,7 @@ export async function readCheckpoint(
     const needs = estimateMemory(config, layout);
     refuseTooLarge(needs, directory, options.memoryLimitBytes ?? memoryLimitBytes());
     if (needs.weightsBytes > NOTICED_BYTES) onNotice?.(describeNeeds(needs, layout, directory));
-    const store = new ParameterStore(layout);
+    const store = new ParameterStore(layout, { frozen });
     for (const { tensor, start, end } of checkpointTensors(layout)) {
       if (isNewHead && tensor.name === SCORE_TENSOR) continue;
       await weights.read(tensor.name, store.weights.subarray(start, end));
@@ -123,18 +189,6 @@ function checkTensors(
     if (expected.has(name) || name.endsWith(".rotary_emb.inv_freq")) continue;
     const message = `${file}: ${name} is not a tensor of the model that ${FILES.config} describes`;
     throw new ConfigError(message, { file, key: name, found: name });
-  }
-}
-
-/** Every tensor of the checkpoint with its place in the flat memory. */
-function* checkpointTensors(layout: ParameterLayout) {
-  for (const parameter of layout.parameters) {
-    let start = parameter.offset;
-    for (const tensor of parameter.tensors) {
-      const end = start + tensor.shape.reduce((product, extent) => product * extent, 1);
-      yield { tensor, start, end };
-      start = end;
-    }
   }
 }
 

@@ -27,6 +27,9 @@ const ONE_THREAD_ROWS = 32;
  */
 export const MOST_PACKED_BYTES = 2 ** 29;
 
+/** What is sampled from: a model's weights, or those of a base and an adapter in one. */
+export type SampledWeights = Pick<ParameterStore, "layout" | "weights" | "version" | "view">;
+
 interface Opened<G> {
   readonly graph: G;
   readonly session: InferenceSession;
@@ -44,7 +47,7 @@ export interface StepResult {
 
 export class Decoder {
   readonly #config: LlamaConfig;
-  readonly #store: ParameterStore;
+  readonly #store: SampledWeights;
   readonly #threads: number;
   #prefill: Opened<PrefillGraph> | undefined;
   readonly #packsWeights: boolean;
@@ -55,7 +58,7 @@ export class Decoder {
 
   constructor(
     config: LlamaConfig,
-    store: ParameterStore,
+    store: SampledWeights,
     options: { readonly threads: number; readonly mostPackedBytes?: number },
   ) {
     this.#config = config;
@@ -121,9 +124,10 @@ export class Decoder {
   }
 
   #feedParameters(session: InferenceSession, feeds: Feeds): void {
+    const { weights } = this.#store;
     for (const { name, shape } of this.#store.layout.parameters) {
       if (!session.inputNames.includes(name)) continue;
-      feeds[name] = floatTensor(this.#store.view(this.#store.weights, name), shape);
+      feeds[name] = floatTensor(this.#store.view(weights, name), shape);
     }
   }
 

@@ -3,19 +3,29 @@
  * ONNX Runtime computes; the graphs are built here.
  */
 import { availableParallelism } from "node:os";
-import { EngineError } from "../../errors.ts";
+import { ConfigError, EngineError } from "../../errors.ts";
 import type { Datum, Sample, SampleRequest, TrainableModel } from "../engine.ts";
 import type { TokenizerFiles } from "../tokenizer-files.ts";
+import { ADAPTER_FILES, describeAdapter } from "./adapter-files.ts";
 import { CallQueue } from "./call-queue.ts";
-import { openTokenizer, readCheckpoint, writeCheckpoint, type LoadedCheckpoint } from "./checkpoint.ts";
+import {
+  openTokenizer,
+  readCheckpoint,
+  writeCheckpoint,
+  type LoadedCheckpoint,
+  type LoraOptions,
+} from "./checkpoint.ts";
 import { Decoder } from "./decoder.ts";
 import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
+import { MergedWeights } from "./low-rank-adapter.ts";
 import { ParameterStore } from "./parameter-store.ts";
 import { Sampler } from "./sampler.ts";
 import { Trainer } from "./trainer.ts";
 import { readTrainingState, writeTrainingState } from "./training-state.ts";
 
 export type { LlamaConfig } from "./llama-parameters.ts";
+export { LORA_TARGETS, validateLora, type LoraSettings, type LoraTarget } from "./low-rank-adapter.ts";
+export type { LoraOptions } from "./checkpoint.ts";
 
 /** Threads of ONNX Runtime unless told otherwise. */
 export const defaultThreads = (): number => Math.min(2, availableParallelism());
@@ -39,7 +49,7 @@ export async function createEmbeddedModel(options: {
 }
 
 /**
- * A model from a checkpoint's directory.
+ * A model from a checkpoint's directory, or from a low-rank adapter's and that of the base model it names.
  * @throws {ConfigError} naming file, key, what was found and what was expected, when it is no checkpoint that this
  * engine can open or does not fit into memory.
  */
@@ -48,16 +58,28 @@ export async function loadEmbeddedModel(options: {
   readonly threads?: number;
   /** `score` gives a model of tokens a fresh score head in place of its output. Default: what the checkpoint has. */
   readonly output?: LlamaConfig["output"];
+  /** Trains a low-rank adapter and leaves the weights as they are; `save` then writes the adapter. */
+  readonly lora?: LoraOptions | undefined;
   /** Told what memory a large model takes, before it is loaded. */
   readonly onNotice?: (line: string) => void;
 }): Promise<TrainableModel> {
   return openModel(await readCheckpoint(options.directory, options), options.threads);
 }
 
+/** Writes the model of an adapter's directory, base and adapter in one, as an ordinary checkpoint. */
+export async function mergeAdapter(adapter: string, to: string): Promise<void> {
+  if ((await describeAdapter(adapter)) === undefined) {
+    throw new ConfigError(`${adapter} is no adapter: it has no ${ADAPTER_FILES.config}`, { directory: adapter });
+  }
+  await writeCheckpoint(to, await readCheckpoint(adapter));
+}
+
 function openModel(checkpoint: LoadedCheckpoint, threads = defaultThreads()): TrainableModel {
-  const { config, tokenizer, endTokens, store } = checkpoint;
-  const trainer = new Trainer(config, store, { threads });
-  const decoder = new Decoder(config, store, { threads });
+  const { config, tokenizer, endTokens, store, adapter } = checkpoint;
+  const trained = adapter?.store ?? store;
+  const stateConfig = adapter ? { ...config, lora: adapter.settings } : config;
+  const trainer = new Trainer(config, store, { threads, adapter });
+  const decoder = new Decoder(config, adapter ? new MergedWeights(store, adapter) : store, { threads });
   const sampler = new Sampler(config, decoder, { endTokens });
   const queue = new CallQueue((takeNext) => sampler.run(takeNext));
   let closed = false;
@@ -91,14 +113,14 @@ function openModel(checkpoint: LoadedCheckpoint, threads = defaultThreads()): Tr
     optimizerStep: (options) =>
       alone(async () => {
         sampler.reset();
-        return store.step(options);
+        return trained.step(options);
       }),
     save: (directory) => alone(() => writeCheckpoint(directory, checkpoint)),
-    saveTrainingState: (file) => alone(() => writeTrainingState(file, config, store)),
+    saveTrainingState: (file) => alone(() => writeTrainingState(file, stateConfig, trained)),
     loadTrainingState: (file) =>
       alone(async () => {
         sampler.reset();
-        await readTrainingState(file, config, store);
+        await readTrainingState(file, stateConfig, trained);
       }),
     close: () =>
       queue.run(async () => {

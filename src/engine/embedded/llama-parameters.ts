@@ -150,8 +150,8 @@ export interface Parameter {
   /** Place in the flat memory, in floats; a multiple of 4. */
   readonly offset: number;
   readonly length: number;
-  /** Standard deviation of the initial values; a norm weight starts at 1, a bias at 0. */
-  readonly initialDeviation: number | "ones" | "zeros";
+  /** Normal with this deviation, or uniform between ±`bound`; a norm weight starts at 1, a bias at 0. */
+  readonly initial: number | { readonly bound: number } | "ones" | "zeros";
   /** Its tensors in a checkpoint, stacked by rows (query, key and value are one parameter here). */
   readonly tensors: readonly CheckpointTensor[];
 }
@@ -192,20 +192,19 @@ export function layoutParameters(config: LlamaConfig): ParameterLayout {
   const { hiddenSize: width, vocabularySize, intermediateSize, headCount, keyValueHeadCount } = config;
   const head = headSize(config);
   const fanIn = (inputs: number, gain = 1): number => gain / Math.sqrt(inputs);
-  type Draft = Omit<Parameter, "offset" | "length">;
   const features = layerFeatures(config);
-  const matrices: Draft[] = [];
-  const vectors: Draft[] = [];
-  const matrix = (name: string, tensors: CheckpointTensor[], initialDeviation: number): void => {
+  const matrices: ParameterDraft[] = [];
+  const vectors: ParameterDraft[] = [];
+  const matrix = (name: string, tensors: CheckpointTensor[], initial: number): void => {
     const rows = tensors.reduce((sum, tensor) => sum + tensor.shape[0]!, 0);
-    matrices.push({ name, shape: [rows, tensors[0]!.shape[1]!], initialDeviation, tensors });
+    matrices.push({ name, shape: [rows, tensors[0]!.shape[1]!], initial, tensors });
   };
   const norm = (name: string, tensor: string, extent = width): void => {
-    vectors.push({ name, shape: [extent], initialDeviation: "ones", tensors: [{ name: tensor, shape: [extent] }] });
+    vectors.push({ name, shape: [extent], initial: "ones", tensors: [{ name: tensor, shape: [extent] }] });
   };
   const bias = (name: string, tensors: CheckpointTensor[]): void => {
     const extent = tensors.reduce((sum, tensor) => sum + tensor.shape[0]!, 0);
-    vectors.push({ name, shape: [extent], initialDeviation: "zeros", tensors });
+    vectors.push({ name, shape: [extent], initial: "zeros", tensors });
   };
 
   matrix("embedding", [{ name: "model.embed_tokens.weight", shape: [vocabularySize, width] }], 0.05);
@@ -249,9 +248,20 @@ export function layoutParameters(config: LlamaConfig): ParameterLayout {
   if (config.output === "score") matrix("score", [{ name: "score.weight", shape: [1, width] }], 0.02);
   else if (!config.tieEmbeddings) matrix("head", [{ name: "lm_head.weight", shape: [vocabularySize, width] }], 0.05);
 
+  return placeParameters(matrices, vectors);
+}
+
+/** A parameter before it has a place. */
+export type ParameterDraft = Omit<Parameter, "offset" | "length">;
+
+/** Lays parameters out one after the other, each at a multiple of 4 floats. */
+export function placeParameters(
+  matrices: readonly ParameterDraft[],
+  vectors: readonly ParameterDraft[],
+): ParameterLayout {
   let offset = 0;
   let parameterCount = 0;
-  const place = (draft: Draft): Parameter => {
+  const place = (draft: ParameterDraft): Parameter => {
     const length = draft.shape.reduce((product, extent) => product * extent, 1);
     const parameter = { ...draft, offset, length };
     offset += Math.ceil(length / 4) * 4;
@@ -265,6 +275,18 @@ export function layoutParameters(config: LlamaConfig): ParameterLayout {
   return { parameters, byName, decayedLength, totalLength: offset, parameterCount };
 }
 
+/** Every tensor of the checkpoint with its place in the flat memory. */
+export function* checkpointTensors(layout: ParameterLayout) {
+  for (const parameter of layout.parameters) {
+    let start = parameter.offset;
+    for (const tensor of parameter.tensors) {
+      const end = start + tensor.shape.reduce((product, extent) => product * extent, 1);
+      yield { tensor, start, end };
+      start = end;
+    }
+  }
+}
+
 /**
  * Fresh weights: normal with deviation 0.05 for embeddings, 0.02 for a score head, 1/√(inputs) for matrices and half
  * of that for those that write to the residual stream; norm weights 1, biases 0. Each parameter draws from its own
@@ -275,15 +297,19 @@ export function initializeParameters(layout: ParameterLayout, weights: Float32Ar
 }
 
 export function initializeParameter(parameter: Parameter, weights: Float32Array, seed: number): void {
-  const { name, offset, length, initialDeviation } = parameter;
+  const { name, offset, length, initial } = parameter;
   const values = weights.subarray(offset, offset + length);
-  if (typeof initialDeviation === "string") {
-    values.fill(initialDeviation === "ones" ? 1 : 0);
+  if (typeof initial === "string") {
+    values.fill(initial === "ones" ? 1 : 0);
     return;
   }
   const random = createRandom(seed, "weights", name);
+  if (typeof initial === "object") {
+    for (let i = 0; i < length; i++) values[i] = initial.bound * (2 * random() - 1);
+    return;
+  }
   for (let i = 0; i < length; i++) {
     const radius = Math.sqrt(-2 * Math.log(1 - random()));
-    values[i] = initialDeviation * radius * Math.cos(2 * Math.PI * random());
+    values[i] = initial * radius * Math.cos(2 * Math.PI * random());
   }
 }

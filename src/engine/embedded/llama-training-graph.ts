@@ -61,16 +61,57 @@ export interface TrainingGraph {
   masks(length: number): { name: string; data: Float32Array; shape: [number, number] }[];
 }
 
+/** What a graph computes with: every parameter trained, or a frozen base and an adapter. */
+export interface GraphModel {
+  /** [vocabulary, width] */
+  readonly embedding: Value;
+  /** Whether the embedded tokens' gradient is an output. */
+  readonly trainsEmbedding: boolean;
+  /** By parameter name; each gets a gradient of its shape. */
+  readonly trained: readonly (readonly [name: string, value: Value])[];
+  /** Makes one transformer layer on the residual stream [N, width]. */
+  layers(blocks: readonly QueryBlock[]): (hidden: Value, index: number) => Value;
+  /** Logits [M, vocabulary] or scores [M, 1] of the last layer's normalized rows, not yet scaled by the last norm. */
+  read(normalized: Value): Value;
+}
+
 export function buildTrainingGraph(
   config: LlamaConfig,
   layout: ParameterLayout,
   options: { readonly withGradients: boolean },
 ): TrainingGraph {
+  return assembleGraph(config, options, (tape) => {
+    const parameters = new Map(layout.parameters.map(({ name, shape }) => [name, tape.input(name, shape)]));
+    const parameter = (name: string): Value => parameters.get(name)!;
+    const onlyGathered = config.output === "score" || !config.tieEmbeddings;
+    return {
+      embedding: parameter("embedding"),
+      trainsEmbedding: true,
+      trained: [...parameters].filter(([name]) => name !== "embedding" || !onlyGathered),
+      layers: (blocks) => {
+        const layer = layerBuilder(tape, config, blocks);
+        return (hidden, index) => layer(hidden, parameter, layerParameterNames(index));
+      },
+      read: (normalized) => {
+        const head = parameter(headParameter(config));
+        return linear(tape, normalized, mul(tape, head, parameter("finalNorm")));
+      },
+    };
+  });
+}
+
+const headParameter = (config: LlamaConfig): string =>
+  config.output === "score" ? "score" : config.tieEmbeddings ? "embedding" : "head";
+
+/** The frame around a model: embedding and layers, the values at the scored positions, and the backward pass. */
+export function assembleGraph(
+  config: LlamaConfig,
+  options: { readonly withGradients: boolean },
+  open: (tape: Tape) => GraphModel,
+): TrainingGraph {
   const tape = new Tape();
   const group = config.headCount / config.keyValueHeadCount;
-  const parameters = new Map(layout.parameters.map(({ name, shape }) => [name, tape.input(name, shape)]));
-  const parameter = (name: string): Value => parameters.get(name)!;
-
+  const model = open(tape);
   const tokens = tape.input(TRAINING_INPUTS.tokens, ["N"], "int64");
   const scored = tape.input(TRAINING_INPUTS.scored, ["M"], "int64");
   const boundary = (block: number) => (block === 0 ? 0 : block === QUERY_BLOCK_COUNT ? "T" : `E${block}`);
@@ -80,27 +121,23 @@ export function buildTrainingGraph(
     return { start: boundary(block), end, extent: "C", rows: "GC", mask };
   });
 
-  const embedded = tape.operator("Gather", [parameter("embedding"), tokens], ["N", config.hiddenSize]);
+  const embedded = tape.operator("Gather", [model.embedding, tokens], ["N", config.hiddenSize]);
   let hidden = embedded;
-  const layer = layerBuilder(tape, config, blocks);
-  for (let index = 0; index < config.layerCount; index++) {
-    hidden = layer(hidden, parameter, layerParameterNames(index));
-  }
+  const layer = model.layers(blocks);
+  for (let index = 0; index < config.layerCount; index++) hidden = layer(hidden, index);
   const scoredHidden = gatherDistinctRows(tape, hidden, scored);
   const normalized = rmsNormalize(tape, scoredHidden, config.rmsNormEpsilon);
   const weights = tape.input(TRAINING_INPUTS.weights, ["M", 1]);
-  const read = (head: string): Value => linear(tape, normalized, mul(tape, parameter(head), parameter("finalNorm")));
-  const { loss, values } = readValues(tape, config, { read, weights });
+  const { loss, values } = readValues(tape, config, { read: () => model.read(normalized), weights });
   tape.graph.output(values.name, "float32", ["M", 1]);
   const gradients = new Map<string, string>();
   let embeddedGradient: string | undefined;
   if (options.withGradients) {
-    const onlyGathered = config.output === "score" || !config.tieEmbeddings;
-    const trained = layout.parameters.filter(({ name }) => name !== "embedding" || !onlyGathered);
-    const derived = tape.gradients(loss, [embedded, ...trained.map(({ name }) => parameter(name))]);
+    const outside = model.trainsEmbedding ? [embedded] : [];
+    const derived = tape.gradients(loss, [...outside, ...model.trained.map(([, value]) => value)]);
     for (const { name, shape } of derived) tape.graph.output(name, "float32", shape);
-    embeddedGradient = derived[0]!.name;
-    trained.forEach(({ name }, i) => gradients.set(name, derived[i + 1]!.name));
+    if (model.trainsEmbedding) embeddedGradient = derived[0]!.name;
+    model.trained.forEach(([name], i) => gradients.set(name, derived[outside.length + i]!.name));
   } else {
     tape.graph.output(loss.name, "float32", []);
   }
@@ -131,16 +168,47 @@ export function buildTrainingGraph(
 function readValues(
   tape: Tape,
   config: LlamaConfig,
-  { read, weights }: { read: (head: string) => Value; weights: Value },
+  { read, weights }: { read: () => Value; weights: Value },
 ): { loss: Value; values: Value } {
   if (config.output === "score") {
-    const values = read("score");
+    const values = read();
     return { loss: weightedSum(tape, values, weights), values };
   }
   const targets = tape.input(TRAINING_INPUTS.targets, ["M", 1], "int64");
-  const logits = read(config.tieEmbeddings ? "embedding" : "head");
-  const { loss, logProbabilities } = weightedCrossEntropy(tape, logits, targets, weights);
+  const { loss, logProbabilities } = weightedCrossEntropy(tape, read(), targets, weights);
   return { loss, values: logProbabilities };
+}
+
+/** The tables of `rotate` for every position of the context. */
+export function rotaryConstants(tape: Tape, config: LlamaConfig): { cosine: Value; sine: Value; negativeSine: Value } {
+  const positions = paddedContextLength(config);
+  const size = headSize(config);
+  const { ropeTheta: theta, ropeScaling: scaling } = config;
+  const { cosine, sine } = rotaryTables({ positions, headSize: size, theta, scaling });
+  const shape = [positions, size / 2];
+  return {
+    cosine: tape.constant(cosine, shape),
+    sine: tape.constant(sine, shape),
+    negativeSine: tape.constant(
+      sine.map((x) => -x),
+      shape,
+    ),
+  };
+}
+
+/** Queries [B, H, T, size] over keys and values [B, K, T, size] → the heads of each token side by side, [N, H·size]. */
+export function attend(
+  tape: Tape,
+  config: LlamaConfig,
+  { query, key, value }: { readonly query: Value; readonly key: Value; readonly value: Value },
+  blocks: readonly QueryBlock[],
+): Value {
+  const { headCount, keyValueHeadCount } = config;
+  const size = headSize(config);
+  const grouped = reshape(tape, query, ["B", keyValueHeadCount, headCount / keyValueHeadCount, "T", size]);
+  const attended = causalAttention(tape, grouped, key, value, blocks);
+  const heads = transpose(tape, reshape(tape, attended, ["B", headCount, "T", size]), [0, 2, 1, 3]);
+  return reshape(tape, heads, ["N", headCount * size]);
 }
 
 type LayerNames = ReturnType<typeof layerParameterNames>;
@@ -149,24 +217,9 @@ type LayerNames = ReturnType<typeof layerParameterNames>;
 function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlock[]) {
   const { headCount, keyValueHeadCount } = config;
   const features = layerFeatures(config);
-  const positions = paddedContextLength(config);
   const size = headSize(config);
   const turned = headCount + keyValueHeadCount;
-  const { cosine, sine } = rotaryTables({
-    positions,
-    headSize: size,
-    theta: config.ropeTheta,
-    scaling: config.ropeScaling,
-  });
-  const tableShape = [positions, size / 2];
-  const tables = {
-    cosine: tape.constant(cosine, tableShape),
-    sine: tape.constant(sine, tableShape),
-    negativeSine: tape.constant(
-      sine.map((x) => -x),
-      tableShape,
-    ),
-  };
+  const tables = rotaryConstants(tape, config);
 
   /** Queries and keys in their positions, [B, heads, T, size] each; normalized head by head before if asked for. */
   const turn = (queryKey: Value, parameter: (name: string) => Value, names: LayerNames): Value[] => {
@@ -187,10 +240,7 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
     const byHead = reshape(tape, projected, ["B", "T", turned + keyValueHeadCount, size]);
     const [queryKey, value] = split(tape, transpose(tape, byHead, [0, 2, 1, 3]), 1, [turned, keyValueHeadCount]);
     const [query, key] = turn(queryKey!, parameter, names);
-    const grouped = reshape(tape, query!, ["B", keyValueHeadCount, headCount / keyValueHeadCount, "T", size]);
-    const attended = causalAttention(tape, grouped, key!, value!, blocks);
-    const heads = transpose(tape, reshape(tape, attended, ["B", headCount, "T", size]), [0, 2, 1, 3]);
-    const joined = reshape(tape, heads, ["N", headCount * size]);
+    const joined = attend(tape, config, { query: query!, key: key!, value: value! }, blocks);
     const outputBias = biasOf(names.attentionOutputBias, features.attentionOutputBias);
     const afterAttention = add(tape, hidden, linear(tape, joined, parameter(names.attentionOutput), outputBias));
 

@@ -28,7 +28,7 @@ describe("the memory a model takes", () => {
     expect(needs.samplingBytes).toBe(4 * 64 * 1024 * 28 * 2 * 8 * 128);
     expect(needs.trainingBytes).toBeNull();
     expect(describeNeeds(needs, layout, "qwen")).toMatch(
-      /^loading qwen: 596 M parameters, 2\.38 GB; about 15 GB more to sample .*, it is too large to be trained/,
+      /^loading qwen: 596 M parameters, 2\.38 GB; about 15 GB more to sample .*, it is too large to be trained whole \(at most 268 M parameters\), 2\.1\d GB to train a low-rank adapter; /,
     );
     const small = { ...config, layerCount: 4, vocabularySize: 20_000 };
     const smaller = estimateMemory(small, layoutParameters(small));

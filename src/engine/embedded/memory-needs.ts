@@ -3,8 +3,8 @@ import { freemem, totalmem } from "node:os";
 import { ConfigError } from "../../errors.ts";
 import { MOST_PACKED_BYTES } from "./decoder.ts";
 import { headSize, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
+import { activationBytesPerToken, ASSUMED_LENGTH, microBatchTokens } from "./micro-batch-size.ts";
 import { MOST_TRAINED_PARAMETERS } from "./parameter-store.ts";
-import { MAX_TOKENS } from "./trainer.ts";
 
 export interface MemoryNeeds {
   /** The weights in float32: what loading takes. */
@@ -13,27 +13,25 @@ export interface MemoryNeeds {
   readonly samplingBytes: number;
   /** On top, while training; `null` for a model too large to be trained. */
   readonly trainingBytes: number | null;
+  /** On top, while training a low-rank adapter, whose own few parameters are not counted. */
+  readonly adapterTrainingBytes: number;
 }
 
-/** Sequences of so many tokens are assumed where a model allows longer ones. */
-const ASSUMED_LENGTH = 1024;
 const ASSUMED_ROWS = 64;
 
 export function estimateMemory(config: LlamaConfig, layout: ParameterLayout): MemoryNeeds {
-  const { layerCount, headCount, keyValueHeadCount, hiddenSize, intermediateSize, vocabularySize } = config;
+  const { layerCount, keyValueHeadCount } = config;
   const weightsBytes = 4 * layout.totalLength;
   const length = Math.min(config.contextLength, ASSUMED_LENGTH);
   const cacheBytes = 4 * ASSUMED_ROWS * length * 2 * layerCount * keyValueHeadCount * headSize(config);
-  // Gradient, micro-batch's gradient and two moments; the folded matrices and their gradients; then the activations
-  // that the backward pass needs, per token: what enters and leaves each product, the attention's probabilities, and
-  // at the output the logits, their logarithms and their gradient.
-  const heads = (2 * headCount + 2 * keyValueHeadCount) * headSize(config);
-  const perLayer = 8 * hiddenSize + 2 * heads + 7 * intermediateSize + headCount * length;
-  const activationBytes = 4 * MAX_TOKENS * (layerCount * perLayer + 4 * vocabularySize);
+  const activationBytes =
+    microBatchTokens(config, { withGradients: true }) * activationBytesPerToken(config, { withGradients: true });
   return {
     weightsBytes,
     samplingBytes: cacheBytes + (weightsBytes <= MOST_PACKED_BYTES ? 3 * weightsBytes : 0),
+    // Gradient, micro-batch's gradient and two moments; the folded matrices and their gradients; the activations.
     trainingBytes: layout.totalLength > MOST_TRAINED_PARAMETERS ? null : 6 * weightsBytes + activationBytes,
+    adapterTrainingBytes: activationBytes,
   };
 }
 
@@ -53,14 +51,14 @@ export function refuseTooLarge(needs: MemoryNeeds, directory: string, limitBytes
 
 /** For people. */
 export function describeNeeds(needs: MemoryNeeds, layout: ParameterLayout, directory: string): string {
-  const { weightsBytes, samplingBytes, trainingBytes } = needs;
+  const { weightsBytes, samplingBytes, trainingBytes, adapterTrainingBytes } = needs;
   const training =
     trainingBytes === null
-      ? `it is too large to be trained (at most ${millions(MOST_TRAINED_PARAMETERS)} parameters)`
-      : `about ${gigabytes(trainingBytes)} more to train`;
+      ? `it is too large to be trained whole (at most ${millions(MOST_TRAINED_PARAMETERS)} parameters)`
+      : `about ${gigabytes(trainingBytes)} more to train whole`;
   return (
     `loading ${directory}: ${millions(layout.parameterCount)} parameters, ${gigabytes(weightsBytes)}; ` +
-    `about ${gigabytes(samplingBytes)} more to sample ${ASSUMED_ROWS} texts of ${ASSUMED_LENGTH} tokens, ${training}; ${gigabytes(freemem())} are free`
+    `about ${gigabytes(samplingBytes)} more to sample ${ASSUMED_ROWS} texts of ${ASSUMED_LENGTH} tokens, ${training}, ${gigabytes(adapterTrainingBytes)} to train a low-rank adapter; ${gigabytes(freemem())} are free`
   );
 }
 

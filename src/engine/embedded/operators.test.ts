@@ -2,7 +2,19 @@ import { describe, expect, it } from "vitest";
 import { createRandom } from "../../random.ts";
 import { Tape, type Value } from "./autodiff.ts";
 import type { Attributes } from "./onnx-writer.ts";
-import { add, gatherDistinctRows, linear, mul, reshape, split, sumAll, transpose } from "./operators.ts";
+import {
+  adaptedLinear,
+  add,
+  frozenLinear,
+  gatherDistinctRows,
+  linear,
+  mul,
+  reshape,
+  scaleBy,
+  split,
+  sumAll,
+  transpose,
+} from "./operators.ts";
 import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 import {
   causalAttention,
@@ -112,6 +124,22 @@ describe("every operator's gradient agrees with finite differences", () => {
     "a norm of every head with a weight that all heads share": {
       inputs: { a: [2, 3, 5, 4], b: [4] },
       build: (tape, { a, b }) => [mul(tape, rmsNormalize(tape, a!, 1e-2), b!)],
+    },
+    "a linear map that is frozen, with a bias, and a scale": {
+      inputs: { x: [5, 3] },
+      build: (tape, { x }) => {
+        const w = tape.constant(uniform(12), [4, 3]);
+        return [
+          frozenLinear(tape, scaleBy(tape, x!, tape.constant(uniform(3), [3])), w, tape.constant(uniform(4), [4])),
+        ];
+      },
+    },
+    "a frozen linear map with a low-rank one": {
+      inputs: { x: [5, 3], a: [2, 3], b: [4, 2] },
+      build: (tape, { x, a, b }) => {
+        const frozen = { w: tape.constant(uniform(12), [4, 3]), c: tape.constant(uniform(4), [4]) };
+        return [adaptedLinear(tape, x!, frozen, { a: a!, b: b!, scale: 0.7 })];
+      },
     },
     "two linear maps of one input": {
       inputs: { a: [5, 3], b: [4, 3], c: [4, 3] },

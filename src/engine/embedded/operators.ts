@@ -94,6 +94,52 @@ export function linear(tape: Tape, a: Value, b: Value, c?: Value): Value {
   ]);
 }
 
+/** y = x ∘ w with a constant w, which gets no gradient; broadcasting must not enlarge x. d(x) = g ∘ w. */
+export function scaleBy(tape: Tape, x: Value, w: Value): Value {
+  return tape.record(multiply(tape, x, w), [x], (g) => [multiply(tape, g, w)]);
+}
+
+/** y = x·wᵀ + c like `linear`, with constants w and c, which get no gradient. d(x) = g·w. */
+export function frozenLinear(tape: Tape, x: Value, w: Value, c?: Value): Value {
+  const operands = c === undefined ? [x, w] : [x, w, c];
+  const y = tape.operator("Gemm", operands, [x.shape[0]!, w.shape[0]!], { transB: 1 });
+  return tape.record(y, [x], (g): Contribution[] => [
+    { product: { left: g, right: w, transposeLeft: false, transposeRight: false } },
+  ]);
+}
+
+/**
+ * A constant matrix and a low-rank one that is trained, y = x·wᵀ + c + s·(x·aᵀ)·bᵀ: x [N, K], w [M, K], a [R, K],
+ * b [M, R], c [M] if there is a bias. w and c get no gradient. With h = s·x·aᵀ [N, R] and e = s·g·b [N, R]:
+ * d(x) = g·w + e·a, d(a) = eᵀ·x, d(b) = gᵀ·h. Nothing but y has the size of N·M, and no gradient that of w.
+ */
+export function adaptedLinear(
+  tape: Tape,
+  x: Value,
+  frozen: { readonly w: Value; readonly c?: Value | undefined },
+  adapter: { readonly a: Value; readonly b: Value; readonly scale: number },
+): Value {
+  const { w, c } = frozen;
+  const { a, b, scale } = adapter;
+  const alpha = { float: scale };
+  const [rows, rank] = [x.shape[0]!, a.shape[0]!];
+  const product = (left: Value, right: Value, sides: Partial<Record<"transposeLeft" | "transposeRight", boolean>>) => ({
+    product: { left, right, transposeLeft: false, transposeRight: false, ...sides },
+  });
+  const base = tape.operator("Gemm", c === undefined ? [x, w] : [x, w, c], [rows, w.shape[0]!], { transB: 1 });
+  const h = tape.operator("Gemm", [x, a], [rows, rank], { transB: 1, alpha });
+  const y = tape.operator("Gemm", [h, b, base], base.shape, { transB: 1 });
+  return tape.record(y, [x, x, a, b], (g): Contribution[] => {
+    const e = tape.operator("Gemm", [g, b], [rows, rank], { alpha });
+    return [
+      product(g, w, {}),
+      product(e, a, {}),
+      product(e, x, { transposeLeft: true }),
+      product(g, h, { transposeLeft: true }),
+    ];
+  });
+}
+
 /**
  * y[i] = x[indices[i]] for rows; no index may occur twice: the runtime adds repeated rows from several threads at once
  * and loses some. d(x)[indices[i]] = g[i], 0 elsewhere.

@@ -13,7 +13,7 @@ export const MOST_TRAINED_PARAMETERS = 2 ** 28;
 export class ParameterStore {
   readonly layout: ParameterLayout;
   readonly weights: Float32Array;
-  /** Empty, as are the moments, for a model too large to be trained. */
+  /** Empty, as are the moments, for a model that is frozen or too large to be trained. */
   readonly gradient: Float32Array;
   readonly moment1: Float32Array;
   readonly moment2: Float32Array;
@@ -23,10 +23,11 @@ export class ParameterStore {
   version = 0;
   readonly #kernel: AdamWKernel | undefined;
 
-  constructor(layout: ParameterLayout) {
+  /** With `frozen` the weights are never to be trained and lie outside of the common memory. */
+  constructor(layout: ParameterLayout, options: { readonly frozen?: boolean } = {}) {
     this.layout = layout;
     const length = layout.totalLength;
-    if (length > MOST_TRAINED_PARAMETERS) {
+    if (options.frozen || length > MOST_TRAINED_PARAMETERS) {
       this.weights = new Float32Array(length);
       this.gradient = this.moment1 = this.moment2 = new Float32Array();
       return;
@@ -44,7 +45,7 @@ export class ParameterStore {
   requireTrainable(): void {
     if (this.#kernel !== undefined) return;
     const { parameterCount } = this.layout;
-    const message = `a model of ${parameterCount} parameters can be sampled and scored, not trained; at most ${MOST_TRAINED_PARAMETERS} can be trained`;
+    const message = `a model of ${parameterCount} parameters can be sampled and scored, not trained; at most ${MOST_TRAINED_PARAMETERS} can be trained, or a low-rank adapter of any`;
     throw new EngineError(message, { parameterCount });
   }
 

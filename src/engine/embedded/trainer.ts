@@ -2,13 +2,14 @@
 import type { InferenceSession } from "onnxruntime-node";
 import type { Datum } from "../engine.ts";
 import { planMicroBatches, type MicroBatch } from "./batching.ts";
-import type { LlamaConfig } from "./llama-parameters.ts";
+import { checkpointTensors, type LlamaConfig } from "./llama-parameters.ts";
 import { buildTrainingGraph, TRAINING_INPUTS, type TrainingGraph } from "./llama-training-graph.ts";
+import { buildLoraTrainingGraph } from "./lora-training-graph.ts";
+import type { LoadedAdapter } from "./low-rank-adapter.ts";
+import { microBatchTokens } from "./micro-batch-size.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 
-/** Bounds the memory of activations: a micro-batch has at most so many padded tokens. */
-export const MAX_TOKENS = 4096;
 /** Lengths are padded to multiples of this, a multiple of the number of query blocks. */
 const LENGTH_GRANULARITY = 16;
 
@@ -19,7 +20,11 @@ interface OpenGraph {
 
 export class Trainer {
   readonly #config: LlamaConfig;
+  /** What is trained. */
   readonly #store: ParameterStore;
+  readonly #buildGraph: (options: { readonly withGradients: boolean }) => TrainingGraph;
+  /** What is read but not trained. */
+  readonly #frozen: Feeds;
   readonly #threads: number;
   /** The value of token t is read at t − 1, where the token is predicted, or (1) at t itself, a score of what came so far. */
   readonly #reach: 0 | 1;
@@ -27,10 +32,27 @@ export class Trainer {
   /** Of one micro-batch; made when first needed. */
   #microGradient: Float32Array | undefined;
 
-  constructor(config: LlamaConfig, store: ParameterStore, options: { readonly threads: number }) {
+  /** Trains all of `store`, or with an adapter that alone, `store` being its base. */
+  constructor(
+    config: LlamaConfig,
+    store: ParameterStore,
+    options: { readonly threads: number; readonly adapter?: LoadedAdapter | undefined },
+  ) {
+    const { threads, adapter } = options;
     this.#config = config;
-    this.#store = store;
-    this.#threads = options.threads;
+    this.#store = adapter?.store ?? store;
+    this.#buildGraph = adapter
+      ? ({ withGradients }) => {
+          const { settings } = adapter;
+          return buildLoraTrainingGraph(config, store.layout, {
+            withGradients,
+            settings,
+            adapter: adapter.store.layout,
+          });
+        }
+      : (graphOptions) => buildTrainingGraph(config, store.layout, graphOptions);
+    this.#frozen = adapter ? frozenFeeds(store) : {};
+    this.#threads = threads;
     this.#reach = config.output === "score" ? 1 : 0;
   }
 
@@ -78,7 +100,7 @@ export class Trainer {
     const opened = await this.#open(options.withGradients);
     const plan = planMicroBatches(
       scored.map((i) => lengths[i]!),
-      { maxTokens: MAX_TOKENS, granularity: LENGTH_GRANULARITY },
+      { maxTokens: microBatchTokens(this.#config, options), granularity: LENGTH_GRANULARITY },
     );
     for (const { items, length } of plan) {
       options.signal?.throwIfAborted();
@@ -90,7 +112,7 @@ export class Trainer {
   #open(withGradients: boolean): Promise<OpenGraph> {
     let opened = this.#graphs.get(withGradients);
     if (opened === undefined) {
-      const graph = buildTrainingGraph(this.#config, this.#store.layout, { withGradients });
+      const graph = this.#buildGraph({ withGradients });
       opened = openSession(graph.model, { threads: this.#threads }).then((session) => ({ graph, session }));
       this.#graphs.set(withGradients, opened);
     }
@@ -117,6 +139,7 @@ export class Trainer {
     const weights = Float32Array.from(places, ({ item, time }) => data[item]!.weights[time]!);
 
     const feeds: Feeds = {
+      ...this.#frozen,
       [TRAINING_INPUTS.tokens]: integerTensor(tokens, [tokens.length]),
       [TRAINING_INPUTS.scored]: integerTensor(BigInt64Array.from(scored), [scored.length]),
       [TRAINING_INPUTS.weights]: floatTensor(weights, [scored.length, 1]),
@@ -146,14 +169,15 @@ export class Trainer {
     places.forEach(({ item, time }, i) => {
       logprobs[item]![time] = values[i]!;
     });
-    if (embeddedGradient) this.#accumulate(tokens, embeddedGradient);
+    if (graph.gradients.size > 0) this.#accumulate(tokens, embeddedGradient);
   }
 
   /** Adds the micro-batch's gradient, the embedded tokens' row by row, to the store's. */
-  #accumulate(tokens: BigInt64Array, embeddedGradient: Float32Array): void {
+  #accumulate(tokens: BigInt64Array, embeddedGradient: Float32Array | undefined): void {
     const { gradient } = this.#store;
     const microGradient = this.#microGradient!;
     for (let i = 0; i < gradient.length; i++) gradient[i]! += microGradient[i]!;
+    if (embeddedGradient === undefined) return;
     const width = this.#config.hiddenSize;
     const embedding = this.#store.view(gradient, "embedding");
     for (let row = 0; row < tokens.length; row++) {
@@ -162,4 +186,14 @@ export class Trainer {
       for (let j = 0; j < width; j++) embedding[target + j]! += embeddedGradient[source + j]!;
     }
   }
+}
+
+/** Every tensor of a base model that is read, where it lies. */
+function frozenFeeds(base: ParameterStore): Feeds {
+  const feeds: Feeds = {};
+  for (const { tensor, start, end } of checkpointTensors(base.layout)) {
+    if (tensor.name !== "score.weight")
+      feeds[tensor.name] = floatTensor(base.weights.subarray(start, end), tensor.shape);
+  }
+  return feeds;
 }

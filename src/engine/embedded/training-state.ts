@@ -2,7 +2,6 @@
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
 import { readBytes } from "./checkpoint-files.ts";
-import type { LlamaConfig } from "./llama-parameters.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 
@@ -11,8 +10,8 @@ const FORMAT = "mucode-training-state-1";
 const vectors = (store: ParameterStore) =>
   ({ weights: store.weights, moment1: store.moment1, moment2: store.moment2 }) as const;
 
-/** One safetensors file with flat vectors; its metadata hold the model's shape and the step count. */
-export async function writeTrainingState(file: string, config: LlamaConfig, store: ParameterStore): Promise<void> {
+/** One safetensors file with flat vectors; its metadata hold what `config` says of the store's shape and the step count. */
+export async function writeTrainingState(file: string, config: object, store: ParameterStore): Promise<void> {
   store.requireTrainable();
   const tensors = new Map<string, StoredTensor>();
   for (const [name, data] of Object.entries(vectors(store))) tensors.set(name, { shape: [data.length], data });
@@ -21,7 +20,7 @@ export async function writeTrainingState(file: string, config: LlamaConfig, stor
 }
 
 /** Replaces weights, moments and step count, and clears the gradient. @throws {ConfigError} if the file does not fit. */
-export async function readTrainingState(file: string, config: LlamaConfig, store: ParameterStore): Promise<void> {
+export async function readTrainingState(file: string, config: object, store: ParameterStore): Promise<void> {
   store.requireTrainable();
   const { metadata, tensors } = decodeSafetensors(await readBytes(file), file);
   const refuse = (key: string, found: unknown, expected: string): never => {
@@ -46,5 +45,5 @@ export async function readTrainingState(file: string, config: LlamaConfig, store
   store.version++;
 }
 
-const describe = (config: LlamaConfig): string =>
+const describe = (config: object): string =>
   JSON.stringify(Object.fromEntries(Object.entries(config).toSorted(([a], [b]) => (a < b ? -1 : 1))));
