@@ -28,7 +28,7 @@ export { createGrader } from "./grading/grader.ts";
 export { createTaskGrader } from "./grading/task-grader.ts";
 
 export type { TrainableModel } from "./engine/engine.ts";
-export { loadEmbeddedModel } from "./engine/embedded/embedded-model.ts";
+export { loadEmbeddedModel, mergeAdapter } from "./engine/embedded/embedded-model.ts";
 export type { Generator } from "./generator/generator.ts";
 export { createEngineGenerator } from "./generator/engine-generator.ts";
 export { createModelOpener, type ModelOpener, type ModelOpenerOptions } from "./serving/open-models.ts";

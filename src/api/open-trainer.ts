@@ -43,7 +43,13 @@ export async function openTrainer(options: OpenTrainerOptions): Promise<OpenedTr
 const LOGS = "logs";
 
 /** @throws ConfigError for an adapter that its trainer cannot make. */
-function requireAdapters({ trainer, generator, verifier }: TrainConfiguration): void {
+function requireAdapters({ trainer, generator, verifier, serving }: TrainConfiguration): void {
+  if (verifier.lora.rank > 0 && serving.verifier.kind !== "embedded") {
+    throw new ConfigError(
+      `verifier.lora.rank is ${verifier.lora.rank}, and serving.verifier.kind is ${serving.verifier.kind}: servers give no scores of an adapter; take serving.verifier.kind embedded, or rank 0`,
+      { key: "verifier.lora.rank", value: verifier.lora.rank },
+    );
+  }
   for (const [role, { lora }] of Object.entries({ generator, verifier })) {
     loraOptions(lora, 0);
     if (lora.rank === 0 || trainer.kind === "embedded") continue;

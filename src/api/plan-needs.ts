@@ -1,5 +1,6 @@
 /** Memory and disk that a run needs, where they follow from its configuration. Upper bounds, in bytes. */
 import type { TrainConfiguration } from "../config/schema.ts";
+import { describeAdapter } from "../engine/embedded/adapter-files.ts";
 import type { PlannedBase } from "./base-model.ts";
 import type { ModelRole, PlannedAction, PlannedStage, PlannedTasks } from "./plan-actions.ts";
 import { adapterTrainingMemory, countParameters, fullTrainingMemory, servedBytes, trainingShape } from "./plan-size.ts";
@@ -7,6 +8,8 @@ import { adapterTrainingMemory, countParameters, fullTrainingMemory, servedBytes
 export interface TrainingNeed {
   readonly role: ModelRole;
   readonly adapter: boolean;
+  /** What the weights are held in. */
+  readonly weights: "float32" | "bf16";
   readonly processes: number;
   /** Weights, gradients and what the optimizer remembers, on each device. Activations come on top. */
   readonly bytesPerProcess: number;
@@ -41,7 +44,8 @@ export interface NeedsRequest {
 type RunAction = Extract<PlannedAction, { kind: "run" }>;
 
 export async function estimateNeeds({ configuration, base, tasks, stages }: NeedsRequest): Promise<RunNeeds> {
-  const counted = await countParameters(base.checkpoint.directory);
+  const { directory } = base.checkpoint;
+  const counted = await countParameters((await describeAdapter(directory))?.base ?? directory);
   const parameters = counted ?? configuration.baseParameters ?? null;
   const unknown: string[] = [];
   const training: TrainingNeed[] = [];
@@ -57,6 +61,9 @@ export async function estimateNeeds({ configuration, base, tasks, stages }: Need
       if (first === undefined) continue;
       const shape = trainingShape(first.kind === "run" ? first.command : [], configuration.trainer.processes);
       const { sharding, momentBytes } = shape;
+      const isEmbedded = first.kind === "use";
+      const adapter = isEmbedded ? configuration[role].lora.rank > 0 : shape.adapter;
+      const weights = adapter && !isEmbedded ? "bf16" : "float32";
       if (first.kind === "run" && configuration.trainer.kind !== "trl") {
         unknown.push(`memory of training the ${role}: only the command of trainer.kind = "command" knows`);
       } else if (sharding === null) {
@@ -64,17 +71,18 @@ export async function estimateNeeds({ configuration, base, tasks, stages }: Need
       } else if (momentBytes === null) {
         unknown.push(`memory of training the ${role}: its optimizer is not one of those known here`);
       } else {
-        const memory = shape.adapter
-          ? adapterTrainingMemory(parameters, sharding)
+        const memory = adapter
+          ? adapterTrainingMemory(parameters, { sharding, weights })
           : fullTrainingMemory(parameters, { sharding, momentBytes });
         training.push({
           role,
-          adapter: shape.adapter,
+          adapter,
+          weights,
           processes: sharding.processes,
           bytesPerProcess: memory.perProcess,
         });
       }
-      if (shape.adapter) unknown.push(`size of the ${role}'s adapters: small beside the base model`);
+      if (adapter) unknown.push(`size of the ${role}'s adapters: small beside the base model`);
       else {
         disk.push({
           what: `${ofRole.length} checkpoints of the ${role}, float32`,

@@ -6,6 +6,7 @@ import { SafetensorsFile } from "../engine/embedded/safetensors-file.ts";
 /** Bytes per parameter. Master weights and gradients are kept in single precision. */
 const SINGLE = 4;
 const HALF = 2;
+const WEIGHT_BYTES = { float32: SINGLE, bf16: HALF } as const;
 
 /** Bytes per parameter of what optimizers remember, by the names of transformers' `--optim`. Adafactor keeps rows and columns. */
 const OPTIMIZER_BYTES: Readonly<Record<string, number>> = {
@@ -45,9 +46,12 @@ export function fullTrainingMemory(
   );
 }
 
-/** A frozen base in half precision and an adapter that is trained; what the adapter holds is known once it is made. */
-export function adapterTrainingMemory(parameters: number, sharding: Sharding): TrainingMemory {
-  return divide({ weights: HALF * parameters, gradients: 0, moments: 0 }, sharding);
+/** A frozen base and an adapter that is trained; what the adapter holds is known once it is made. */
+export function adapterTrainingMemory(
+  parameters: number,
+  { sharding, weights }: { readonly sharding: Sharding; readonly weights: keyof typeof WEIGHT_BYTES },
+): TrainingMemory {
+  return divide({ weights: WEIGHT_BYTES[weights] * parameters, gradients: 0, moments: 0 }, sharding);
 }
 
 /** Weights of a served model in half precision, on each of the devices that one replica is spread over. */

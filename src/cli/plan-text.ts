@@ -46,9 +46,9 @@ function renderNeeds({ parameters, training, serving, disk, unknown }: RunNeeds)
   return [
     `Needs${parameters === null ? "" : `, for ${parameters.toLocaleString("en")} parameters`} (upper bounds):`,
     ...training.map(
-      ({ role, adapter, processes, bytesPerProcess }) =>
+      ({ role, adapter, weights, processes, bytesPerProcess }) =>
         `  memory, training the ${role}: ${bytesText(bytesPerProcess)} on each of ${processes} ${processes === 1 ? "device" : "devices"} for ` +
-        `${adapter ? "the frozen weights in bf16; the adapter" : "weights, gradients and the optimizer's state in float32"}; activations come on top`,
+        `${adapter ? `the frozen weights in ${weights}; the adapter` : "weights, gradients and the optimizer's state in float32"}; activations come on top`,
     ),
     ...serving.map(
       ({ role, replicas, devicesPerReplica, bytesPerDevice }) =>

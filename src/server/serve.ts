@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { z } from "zod";
 import { hashWeights, resolveCheckpoint } from "../api/models.ts";
 import { resolveInput } from "../config/resolve.ts";
+import { describeAdapter } from "../engine/embedded/adapter-files.ts";
 import { loadEmbeddedModel } from "../engine/embedded/embedded-model.ts";
 import { serveSchema } from "./serve-schema.ts";
 import { openServer, type RunningServer } from "./server.ts";
@@ -64,7 +65,9 @@ export async function serve(options: ServeOptions = {}): Promise<ServedCheckpoin
 
 /** The checkpoint has been loaded: its configuration is known to be sound. */
 async function readOutput(directory: string): Promise<"text" | "score"> {
-  const { architectures } = JSON.parse(await readFile(join(directory, "config.json"), "utf8")) as {
+  const adapter = await describeAdapter(directory);
+  if (adapter?.output === "score") return "score";
+  const { architectures } = JSON.parse(await readFile(join(adapter?.base ?? directory, "config.json"), "utf8")) as {
     architectures?: readonly string[];
   };
   return architectures?.[0]?.endsWith("ForSequenceClassification") ? "score" : "text";
