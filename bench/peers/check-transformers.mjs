@@ -2,9 +2,10 @@
  * Checks that checkpoints go both ways between the embedded engine and Hugging Face `transformers`: random models of
  * every supported kind, written by `transformers`, are opened here, compared (log-probabilities or scores, tokens, chat
  * template, greedy decoding), trained by one step, written, opened there and compared again (with the gradient too, which
- * is the size of that step). `npm run check:transformers` builds and runs it.
+ * is the size of that step). Adapters written by PEFT likewise: opened here merged, gone on with for one step, saved as an
+ * adapter and merged, opened there. `npm run check:transformers` builds and runs it.
  *
- * Needs a Python with `torch` and `transformers`: the one named by PYTHON, else one made here with `pip`.
+ * Needs a Python with `torch`, `transformers` and `peft`: the one named by PYTHON, else one made here with `pip`.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -12,7 +13,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createEmbeddedModel, loadEmbeddedModel } from "../../dist/engine/embedded/embedded-model.js";
+import { createEmbeddedModel, loadEmbeddedModel, mergeAdapter } from "../../dist/engine/embedded/embedded-model.js";
 import { trainTokenizer } from "../../dist/engine/tokenizer-training.js";
 
 const TOLERANCE = 1e-4;
@@ -40,6 +41,9 @@ const rows = new Map();
 for (const name of cases) rows.set(name, await openTheirs(name));
 rows.set("own", await makeOwn());
 await writeFile(join(directory, "written.json"), JSON.stringify([...rows.keys()]));
+/** @type {Map<string, { name: string, values: number }>} */
+const adapters = new Map();
+for (const name of await readJson("adapters.json")) adapters.set(name, await openAdapter(name));
 runPeer("check");
 const checked = await readJson("checked.json");
 
@@ -70,8 +74,19 @@ for (const [name, row] of rows) {
   console.log(`| ${cells.join(" | ")} |`);
 }
 console.log(
+  "\n| adapter | written by PEFT, opened here | gone on with here, opened there | as | merged here, opened there | tensors trained | gradient |",
+);
+console.log("| --- | --- | --- | --- | --- | --- | --- |");
+for (const [name, row] of adapters) {
+  const there = checked[name];
+  const value = (/** @type {number} */ worst) => mark(worst < TOLERANCE, worst.toExponential(1));
+  const gradient = mark(there.gradients < GRADIENT_TOLERANCE, there.gradients.toExponential(1));
+  const cells = [row.name, value(row.values), value(there.values), there.class, value(there.merged), there.trained];
+  console.log(`| ${cells.join(" | ")} | ${gradient} |`);
+}
+console.log(
   failures === 0
-    ? `${rows.size} models: all agree (values within ${TOLERANCE}, gradients within ${GRADIENT_TOLERANCE} of their greatest)`
+    ? `${rows.size} models, ${adapters.size} adapters: all agree (values within ${TOLERANCE}, gradients within ${GRADIENT_TOLERANCE} of their greatest)`
     : `${failures} differences (marked with !); files are in ${directory}`,
 );
 if (failures === 0 && process.argv[2] === undefined) await rm(directory, { recursive: true });
@@ -96,6 +111,30 @@ async function openTheirs(name) {
   await saveOurs(name, model, { ...given, texts: given.texts.map(([text]) => text), chat: [...chat] });
   await model.close();
   return { name: given.name, here: "", values: worst, greedy, texts, chat: [...chat].join() === given.chat.join() };
+}
+
+/** @param {string} name @returns {Promise<{ name: string, values: number }>} */
+async function openAdapter(name) {
+  const given = await readJson(join(name, "peer.json"));
+  const { tokens, score, lora } = given;
+  const opened = await loadEmbeddedModel({ directory: join(directory, name), threads: 1 });
+  const values = await valuesOf(opened, tokens, score);
+  await opened.close();
+  const worst = Math.max(...values.map((value, i) => Math.abs(value - given.values[i])));
+
+  const model = await loadEmbeddedModel({ directory: join(directory, name), threads: 1, lora });
+  const weights = weightsOf(tokens, score).map((weight) => weight / given.values.length);
+  await model.forwardBackward([{ tokens: Int32Array.from(tokens), weights }]);
+  await model.optimizerStep(STEP);
+  const place = join(directory, `${name}-engine`);
+  await model.save(place);
+  const after = await valuesOf(model, tokens, score);
+  await model.close();
+  await mergeAdapter(place, join(directory, `${name}-merged`));
+  const { learningRate, epsilon } = STEP;
+  const written = { ...given, values: after, learningRate, epsilon };
+  await writeFile(join(place, "engine.json"), JSON.stringify(written));
+  return { name: given.name, values: worst };
 }
 
 /** A model made here, with a tokenizer trained here, that is then opened there. @returns {Promise<Row>} */
@@ -179,9 +218,9 @@ function findPython() {
   const place = fileURLToPath(new URL("../../node_modules/.cache/transformers-python", import.meta.url));
   const made = join(place, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
   if (!existsSync(made)) {
-    console.error(`making a Python with torch and transformers in ${place}; name another with PYTHON=…`);
+    console.error(`making a Python with torch, transformers and peft in ${place}; name another with PYTHON=…`);
     execFileSync("python3", ["-m", "venv", place], { stdio: "inherit" });
-    execFileSync(made, ["-m", "pip", "install", "--quiet", "torch", "transformers"], { stdio: "inherit" });
+    execFileSync(made, ["-m", "pip", "install", "--quiet", "torch", "transformers", "peft"], { stdio: "inherit" });
   }
   return made;
 }

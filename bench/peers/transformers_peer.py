@@ -1,6 +1,7 @@
-"""The side of Hugging Face `transformers` of check-transformers.mjs, which runs it.
+"""The side of Hugging Face `transformers` and PEFT of check-transformers.mjs, which runs it.
 
-    python transformers_peer.py write DIRECTORY    random models of every kind supported, and what transformers makes of them
+    python transformers_peer.py write DIRECTORY    random models and adapters of every kind supported, and what transformers
+                                                   and PEFT make of them
     python transformers_peer.py check DIRECTORY    opens what the engine wrote of them, and compares
 
 Models are small: shapes differ in whatever can be mixed up (heads, widths, ties), and weights are large enough for every
@@ -12,6 +13,7 @@ import os
 import sys
 
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
@@ -137,6 +139,38 @@ CASES = {
 }
 
 
+LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+# name: base model, settings of the adapter, what else
+ADAPTERS = {
+    "llama, tied: PEFT's own choice of matrices": ("llama, tied", dict(r=4, lora_alpha=8), {}),
+    "llama, all biases: o and down": (
+        "llama, all biases",
+        dict(r=5, lora_alpha=5, target_modules=["o_proj", "down_proj"]),
+        {},
+    ),
+    "llama 3.1 positions, sharded: all": (
+        "llama 3.1 positions, tied, sharded",
+        dict(r=2, lora_alpha=4, target_modules=LINEAR),
+        {},
+    ),
+    "qwen2: all-linear, rank-stabilized": (
+        "qwen2, untied",
+        dict(r=3, lora_alpha=4, target_modules="all-linear", use_rslora=True),
+        {},
+    ),
+    "qwen3: one layer, in bf16": (
+        "qwen3, tied",
+        dict(r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "up_proj"], layers_to_transform=[1]),
+        dict(dtype=torch.bfloat16),
+    ),
+    "llama with a score head: all": (
+        "llama, untied",
+        dict(r=4, lora_alpha=8, target_modules=LINEAR, task_type="SEQ_CLS"),
+        dict(score=True),
+    ),
+}
+
+
 def spread(model, seed):
     """Weights with which every part of the model matters."""
     generator = torch.Generator().manual_seed(seed)
@@ -154,6 +188,13 @@ def spread(model, seed):
 def load(directory, score):
     cls = AutoModelForSequenceClassification if score else AutoModelForCausalLM
     return cls.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def load_adapter(base, directory, score, **options):
+    cls = AutoModelForSequenceClassification if score else AutoModelForCausalLM
+    labels = dict(num_labels=1) if score else {}
+    model = cls.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **labels)
+    return PeftModel.from_pretrained(model, directory, **options).eval()
 
 
 def values(model, tokens, score):
@@ -222,6 +263,46 @@ def write(directory):
             json.dump(sample, file)
     with open(f"{directory}/cases.json", "w", encoding="utf-8") as file:
         json.dump(names, file)
+    write_adapters(directory)
+
+
+def write_adapters(directory):
+    names = []
+    for number, (name, (base, settings, how)) in enumerate(ADAPTERS.items()):
+        base_place = os.path.abspath(f"{directory}/{list(CASES).index(base)}")
+        with open(f"{base_place}/peer.json", encoding="utf-8") as file:
+            tokens = json.load(file)["tokens"]
+        score = how.get("score", False)
+        cls = AutoModelForSequenceClassification if score else AutoModelForCausalLM
+        model = cls.from_pretrained(base_place, dtype=torch.float32, **(dict(num_labels=1) if score else {}))
+        model = get_peft_model(model, LoraConfig(**{"task_type": "CAUSAL_LM", **settings}))
+        generator = torch.Generator().manual_seed(number)
+        for key, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
+                parameter.data = parameter.data.to(how.get("dtype", torch.float32))
+        case = f"adapter-{number}"
+        place = f"{directory}/{case}"
+        model.save_pretrained(place)
+        config = model.peft_config["default"]
+        alpha = config.lora_alpha * (config.r**0.5 if config.use_rslora else 1)
+        adapted = [key for key in model.state_dict() if key.endswith(".lora_A.default.weight")]
+        targets = [module for module in LINEAR if any(f".{module}." in key for key in adapted)]
+        with torch.no_grad():
+            given = values(load_adapter(base_place, place, score), tokens, score).tolist()
+        sample = {
+            "name": name,
+            "base": base_place,
+            "score": score,
+            "lora": {"rank": config.r, "alpha": alpha, "targets": targets, "seed": 0},
+            "tokens": tokens,
+            "values": given,
+        }
+        with open(f"{place}/peer.json", "w", encoding="utf-8") as file:
+            json.dump(sample, file)
+        names.append(case)
+    with open(f"{directory}/adapters.json", "w", encoding="utf-8") as file:
+        json.dump(names, file)
 
 
 def check(directory):
@@ -255,8 +336,41 @@ def check(directory):
                 worst = max(worst, ((found - step).abs().max() / step.abs().max().clamp_min(1e-9)).item())
             result["gradients"] = worst
         results[case] = result
+    for case in json.load(open(f"{directory}/adapters.json", encoding="utf-8")):
+        results[case] = check_adapter(directory, case)
     with open(f"{directory}/checked.json", "w", encoding="utf-8") as file:
         json.dump(results, file)
+
+
+def check_adapter(directory, case):
+    """Ours: theirs, gone on with for one step; merged by each side it must be the same model too."""
+    ours = json.load(open(f"{directory}/{case}-engine/engine.json", encoding="utf-8"))
+    base, place, score, tokens = ours["base"], f"{directory}/{case}-engine", ours["score"], ours["tokens"]
+    after = load_adapter(base, place, score)
+    with torch.no_grad():
+        found = values(after, tokens, score)
+        merged = values(load(f"{directory}/{case}-merged", score), tokens, score)
+    expected = torch.tensor(ours["values"])
+    before = load_adapter(base, f"{directory}/{case}", score, is_trainable=True)
+    given = values(before, tokens, score)
+    (-given.sum() / len(given)).backward()
+    updated = dict(after.named_parameters())
+    worst, count = 0.0, 0
+    for name, parameter in before.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        count += 1
+        gradient = parameter.grad
+        step = ours["learningRate"] * gradient / (gradient.abs() + ours["epsilon"])
+        moved = parameter.data - updated[name].data
+        worst = max(worst, ((moved - step).abs().max() / step.abs().max().clamp_min(1e-9)).item())
+    return {
+        "class": type(after).__name__,
+        "values": (found - expected).abs().max().item(),
+        "merged": (merged - expected).abs().max().item(),
+        "gradients": worst,
+        "trained": count,
+    }
 
 
 if __name__ == "__main__":
