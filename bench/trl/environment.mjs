@@ -45,12 +45,15 @@ export async function preparePython(place) {
   const installed = join(place, "installed.txt");
   if ((await readFile(installed, "utf8").catch(() => "")) === wanted) return { python, seconds: null };
   const started = performance.now();
+  console.error(`making a virtual environment with TRL and torch in ${place}: some minutes, 1.5 GB`);
   await rm(place, { recursive: true, force: true });
   await mkdir(place, { recursive: true });
   await inherit("python3", ["-m", "venv", place]);
   await inherit(python, ["-m", "pip", "install", "-qq", "--requirement", requirements]);
   await writeFile(installed, wanted);
-  return { python, seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  console.error(`made in ${seconds.toFixed(0)} s`);
+  return { python, seconds };
 }
 
 /** @param {string} python @returns {Promise<Record<string, string>>} */
