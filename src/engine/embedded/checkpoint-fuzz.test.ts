@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../../errors.ts";
 import { trainTokenizer } from "../tokenizer-training.ts";
 import { readCheckpoint } from "./checkpoint.ts";
-import { createEmbeddedModel } from "./embedded-model.ts";
+import { createEmbeddedModel, loadEmbeddedModel } from "./embedded-model.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 
 const tokenizer = trainTokenizer({ texts: ["def add(xs):\n"], phrases: [], vocabularySize: 260 });
@@ -138,12 +138,12 @@ describe("a damaged safetensors file", () => {
 
 describe("a checkpoint", () => {
   /** Opens the checkpoint with one file changed. */
-  async function openWith(file: string, content: string | Uint8Array): Promise<unknown> {
-    const path = join(place, file);
+  async function openWith(file: string, content: string | Uint8Array, directory = place): Promise<unknown> {
+    const path = join(directory, file);
     const saved = await readFile(path);
     try {
       await writeFile(path, content);
-      return await failureOf(() => readCheckpoint(place));
+      return await failureOf(() => readCheckpoint(directory));
     } finally {
       await writeFile(path, saved);
     }
@@ -173,6 +173,38 @@ describe("a checkpoint", () => {
       fc.asyncProperty(fc.dictionary(key, value, { minKeys: 1, maxKeys: 4 }), async (changes) => {
         const error = await openWith("config.json", JSON.stringify({ ...json, ...changes }));
         expect(judge(error, "")).toBe(FINE);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("that is an adapter, damaged or with a configuration that says anything at all, is opened or refused", async () => {
+    const directory = join(place, "adapter");
+    const lora = { rank: 2, alpha: 4, targets: ["q_proj", "down_proj"], seed: 1 } as const;
+    const model = await loadEmbeddedModel({ directory: place, threads: 1, lora });
+    await model.save(directory);
+    await model.close();
+    expect(await openWith("tokenizer.json", await readFile(join(directory, "tokenizer.json")), directory)).toBe(
+      undefined,
+    );
+    const bytes = await readFile(join(directory, "adapter_model.safetensors"));
+    await fc.assert(
+      fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 3 }), async (changes) => {
+        const error = await openWith("adapter_model.safetensors", changes.reduce(mutate, bytes), directory);
+        expect(judge(error, "adapter_model.safetensors")).toBe(FINE);
+      }),
+      { numRuns: 60 },
+    );
+    const json = JSON.parse(await readFile(join(directory, "adapter_config.json"), "utf8"));
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(0, -1, 0.5, 2, 2 ** 53 - 1, 1e300, "LORA", "..", "\0", null, true, {}, [], ["score"]),
+    );
+    const key = fc.constantFrom(...Object.keys(json), "rank_pattern", "target_parameters", "use_qalora");
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(key, value, { minKeys: 1, maxKeys: 3 }), async (changes) => {
+        const error = await openWith("adapter_config.json", JSON.stringify({ ...json, ...changes }), directory);
+        expect(judge(error, "adapter")).toBe(FINE);
       }),
       { numRuns: 150 },
     );
