@@ -8,6 +8,7 @@ import { openTrainer, type OpenedTrainer } from "../src/api/open-trainer.ts";
 import { resolveConfiguration } from "../src/config/resolve.ts";
 import { trainSchema } from "../src/config/schema.ts";
 import { mergeAdapter } from "../src/engine/embedded/embedded-model.ts";
+import { serve } from "../src/server/serve.ts";
 import type { Checkpoint } from "../src/training/trainer.ts";
 import { dryRun, planOf } from "./dry-run.ts";
 import { task } from "./scripted-run.ts";
@@ -59,6 +60,15 @@ describe("a stage with lora.rank", () => {
       expect(written!.text).toBe(completion);
     }
 
+    const served = await serve({ configuration: { checkpoint: to.directory, port: 0, threads: 1 } });
+    const answer = await fetch(`${served.url}/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: served.model, messages: conversation, temperature: 0, max_tokens: 40 }),
+    });
+    expect(await answer.json()).toMatchObject({ choices: [{ message: { content: completion } }] });
+    await served.close();
+
     const hashes = [await hashWeights(base), await hashWeights(to), await hashWeights(merged)];
     expect(new Set(hashes).size).toBe(3);
     const next = { directory: join(directory, "next") };
@@ -106,7 +116,10 @@ describe("a stage with lora.rank", () => {
     ]);
     const refusals: [string[], RegExp][] = [
       [["--generator.lora.targets=q_proj,lm_head"], /lora\.targets is lm_head; expected some of q_proj/],
-      [["--trainer.kind=trl", "--verifier.form=head"], /generator\.lora\.rank is 8.*--use_peft --lora_r 8/],
+      [
+        ["--trainer.kind=trl", "--verifier.form=head", "--trainer.device=cpu"],
+        /generator\.lora\.rank is 8.*--use_peft --lora_r 8/,
+      ],
       [["--verifier.lora.rank=4", "--serving.verifier.kind=vllm"], /servers give no scores of an adapter/],
     ];
     for (const [flags, message] of refusals) {

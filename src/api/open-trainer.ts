@@ -42,24 +42,16 @@ export async function openTrainer(options: OpenTrainerOptions): Promise<OpenedTr
 
 const LOGS = "logs";
 
-/** @throws ConfigError for an adapter that its trainer cannot make. */
-function requireAdapters({ trainer, generator, verifier, serving }: TrainConfiguration): void {
-  if (verifier.lora.rank > 0 && serving.verifier.kind !== "embedded") {
-    throw new ConfigError(
-      `verifier.lora.rank is ${verifier.lora.rank}, and serving.verifier.kind is ${serving.verifier.kind}: servers give no scores of an adapter; take serving.verifier.kind embedded, or rank 0`,
-      { key: "verifier.lora.rank", value: verifier.lora.rank },
-    );
-  }
-  for (const [role, { lora }] of Object.entries({ generator, verifier })) {
-    loraOptions(lora, 0);
-    if (lora.rank === 0 || trainer.kind === "embedded") continue;
-    const key = `${role}.lora.rank`;
-    const words = `--use_peft --lora_r ${lora.rank} --lora_alpha ${lora.alpha}`;
-    throw new ConfigError(
-      `${key} is ${lora.rank}, which the embedded trainer alone knows; with trainer.kind ${trainer.kind} say so to the command itself, with TRL: trainer.${role}.arguments = "${words}"`,
-      { key, value: lora.rank },
-    );
-  }
+/** @throws ConfigError for adapters that are none, and for a verifier's that nobody could serve. */
+function requireAdapters({ generator, verifier, serving }: TrainConfiguration): void {
+  for (const { lora } of [generator, verifier]) loraOptions(lora, 0);
+  const { rank } = verifier.lora;
+  const { kind } = serving.verifier;
+  if (rank === 0 || kind === "embedded") return;
+  throw new ConfigError(
+    `verifier.lora.rank is ${rank}, and serving.verifier.kind is ${kind}: servers give no scores of an adapter; take serving.verifier.kind embedded, or rank 0`,
+    { key: "verifier.lora.rank", value: rank },
+  );
 }
 
 function createTraining(configuration: TrainConfiguration): Pick<Trainer, "trainGenerator" | "trainVerifier"> {

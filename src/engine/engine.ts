@@ -119,7 +119,10 @@ export interface TrainableModel {
   ): Promise<{ readonly loss: number; readonly logprobs: Float32Array[] }>;
   /** One AdamW step with the accumulated gradient, which is then cleared. */
   optimizerStep(options: AdamWOptions): Promise<{ readonly gradientNorm: number }>;
-  /** Writes a checkpoint in Hugging Face layout: config.json, model.safetensors, tokenizer.json, tokenizer_config.json. */
+  /**
+   * Writes a checkpoint in Hugging Face layout: config.json, model.safetensors, tokenizer.json, tokenizer_config.json; of a
+   * model whose low-rank adapter is trained the adapter, in PEFT's format.
+   */
   save(directory: string): Promise<void>;
   /** Writes or reads weights, optimizer moments and step count, so that 50 steps, save, load, 50 steps equals 100. */
   saveTrainingState(file: string): Promise<void>;

@@ -104,6 +104,16 @@ export function stageFiles(checkpoint: string): StageFiles {
 export function requireTrainable(options: CommandTrainerOptions): void {
   const { trainer, verifier, verifierLoss } = options;
   if (trainer.kind === "embedded") throw new TypeError("the embedded trainer is no command");
+  for (const role of rolesOf(options)) {
+    const { rank = 0, alpha = 0 } = options[role].lora ?? {};
+    if (rank === 0) continue;
+    const key = `${role}.lora.rank`;
+    const hint = `trainer.${role}.arguments = "--use_peft --lora_r ${rank} --lora_alpha ${alpha}"`;
+    throw new ConfigError(
+      `${key} is ${rank}, which the embedded trainer alone knows; with trainer.kind ${trainer.kind} tell the command itself, TRL by ${hint}`,
+      { key, value: rank },
+    );
+  }
   if (trainer.kind === "command") {
     for (const role of rolesOf(options)) {
       const key = `trainer.${role}.command`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../errors.ts";
 import { layoutParameters, type LlamaConfig } from "./llama-parameters.ts";
+import { activationBytesPerToken, microBatchTokens } from "./micro-batch-size.ts";
 import { describeNeeds, estimateMemory, memoryLimitBytes, refuseTooLarge } from "./memory-needs.ts";
 
 /** The shape of Qwen3-0.6B. */
@@ -33,6 +34,16 @@ describe("the memory a model takes", () => {
     const small = { ...config, layerCount: 4, vocabularySize: 20_000 };
     const smaller = estimateMemory(small, layoutParameters(small));
     expect(smaller.trainingBytes).toBeGreaterThan(6 * smaller.weightsBytes);
+  });
+
+  it("of activations bounds how much is computed at once, which a small model never meets", () => {
+    for (const withGradients of [true, false]) {
+      const tokens = microBatchTokens(config, { withGradients });
+      expect(tokens).toBeLessThan(4096);
+      expect(tokens * activationBytesPerToken(config, { withGradients })).toBeLessThanOrEqual(2 ** 31);
+      const small = { ...config, vocabularySize: 900, hiddenSize: 128, layerCount: 6, headCount: 4, headSize: 32 };
+      expect(microBatchTokens({ ...small, intermediateSize: 352, contextLength: 1024 }, { withGradients })).toBe(4096);
+    }
   });
 
   it("is refused where the weights alone are more than there is", () => {
