@@ -1,0 +1,135 @@
+// The embedded engine beside PyTorch, eager and compiled, in one run: training, scoring and sampling on the same
+// weights, data and number of threads, with the machine's own matrix products and a profile of where the time goes.
+//
+//   npm run --silent bench:engine -- --python PATH [--models 0.92M,5M,20M] [--work training,scoring,sampling]
+//                                    [--ways eager,compiled] [--threads CORES] [--rounds 5] [--seconds 3]
+//                                    [--no-profile] [--quick] [--json]
+//
+// Every side is a process of its own and they take turns; before that their losses, log-probabilities and decoded tokens'
+// log-probabilities must agree, or the bench ends with an error. Targets are marked, reached or not.
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { compare, compareProducts } from "./comparison.mjs";
+import { ADAMW, MODELS, prepareModel, PRODUCT_COPIES, productsOf, TINY_MODEL } from "./models.mjs";
+import { profileOf } from "./profile.mjs";
+import { peakOf, renderResult, rowsOf, verdictsOf } from "./report.mjs";
+
+/** @typedef {import("./side.mjs").Way} Way */
+/** @typedef {import("./side.mjs").Workload} Workload */
+
+const { values: flags } = parseArgs({
+  options: {
+    python: { type: "string" },
+    models: { type: "string", default: MODELS.map(({ name }) => name).join() },
+    work: { type: "string", default: "training,scoring,sampling" },
+    ways: { type: "string", default: "eager,compiled" },
+    threads: { type: "string", default: String(availableParallelism()) },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    "no-profile": { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+  },
+});
+const threads = positive("threads", flags.threads);
+const pace = {
+  rounds: positive("rounds", flags.rounds ?? (flags.quick ? "2" : "5")),
+  seconds: positive("seconds", flags.seconds ?? (flags.quick ? "0.2" : "3")),
+};
+const chosen = flags.quick ? [TINY_MODEL] : listed("models", flags.models, MODELS, ({ name }) => name);
+const work = listed("work", flags.work, /** @type {Workload[]} */ (["training", "scoring", "sampling"]), String);
+const peers = listed("ways", flags.ways, /** @type {Way[]} */ (["eager", "compiled", "transformers"]), String);
+const { python = "" } = flags;
+/** @type {Way[]} */
+const ways = python === "" ? ["embedded"] : ["embedded", ...peers];
+if (python === "") {
+  note("Without PyTorch: the embedded engine alone. To compare, make a Python with it and name it with --python:");
+  note("  python3 -m venv torch-python && torch-python/bin/pip install torch");
+  note("  npm run --silent bench:engine -- --python torch-python/bin/python");
+}
+
+const directory = await mkdtemp(join(tmpdir(), "mucode-bench-engine-"));
+try {
+  await bench();
+} finally {
+  await rm(directory, { recursive: true });
+}
+
+async function bench() {
+  const models = [];
+  for (const model of chosen) models.push(await prepareModel(model, directory));
+
+  const products = await compareProducts({
+    ways: python === "" ? ["embedded"] : ["embedded", "eager"],
+    spec: { workload: "products", threads, copies: PRODUCT_COPIES },
+    products: productsOf(models, flags.quick ? [128] : [1024, 2048]),
+    python,
+    pace: { rounds: pace.rounds, seconds: Math.min(1, pace.seconds) },
+    note,
+  });
+  const peak = peakOf(products);
+
+  const rows = [];
+  const verdicts = [];
+  const left = [];
+  const profiles = [];
+  /** @type {Record<string, string>} */
+  const versions = {};
+  for (const workload of work) {
+    for (const model of models) {
+      note(`${workload}, ${model.name}`);
+      const { directory: place, data, samples, newTokens } = model;
+      const spec = { directory: place, data, samples, newTokens, adamw: ADAMW };
+      // LlamaForCausalLM has no step over a static cache that would be comparable.
+      const able = ways.filter((way) => way !== "transformers" || workload !== "sampling");
+      const found = await compare({ ways: able, spec: { ...spec, workload, threads }, python, pace, note });
+      const own = rowsOf(workload, model, found.measured, { peak, threads });
+      rows.push(...own);
+      verdicts.push(...verdictsOf(workload, model, found.measured, own));
+      left.push(...found.failed.map((failure) => ({ workload, model: model.name, ...failure })));
+      Object.assign(versions, found.versions);
+      if (!flags["no-profile"])
+        profiles.push(await profileOf(workload, model, { spec, threads, seconds: pace.seconds }));
+    }
+  }
+
+  const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: availableParallelism(), threads, ...versions };
+  if (flags.json)
+    return console.log(JSON.stringify({ machine, pace, peak, products, rows, verdicts, left, profiles }, null, 2));
+  const { node = "", torch } = versions;
+  console.log(
+    `${machine.cpu}, ${machine.cores} cores, ${threads} threads, Node ${node}, ${torch === undefined ? "no PyTorch" : `PyTorch ${torch}`}; ` +
+      `medians of ${pace.rounds} turns of ${pace.seconds} s\n`,
+  );
+  console.log(renderResult({ products, peak, rows, verdicts, profiles }));
+  for (const { workload, model, reason } of left) console.log(`\nleft out: ${workload}, ${model}: ${reason}`);
+}
+
+/** @param {string} name @param {string} text */
+function positive(name, text) {
+  const value = Number(text);
+  const whole = name === "seconds" || Number.isSafeInteger(value);
+  if (!(value > 0 && Number.isFinite(value) && whole))
+    throw new RangeError(`--${name} must be a ${name === "seconds" ? "" : "whole "}number above 0, not ${text}`);
+  return value;
+}
+
+/**
+ * @template T
+ * @param {string} flag @param {string} text @param {readonly T[]} known @param {(item: T) => string} nameOf
+ * @returns {T[]}
+ */
+function listed(flag, text, known, nameOf) {
+  return text.split(",").map((name) => {
+    const item = known.find((candidate) => nameOf(candidate) === name);
+    if (item === undefined) throw new RangeError(`--${flag}: ${name} is none of ${known.map(nameOf).join(", ")}`);
+    return item;
+  });
+}
+
+/** @param {string} text */
+function note(text) {
+  console.error(text);
+}
