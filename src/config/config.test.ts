@@ -121,4 +121,10 @@ test("what decides whether a run may be resumed leaves out where it is and what 
   expect(comparable).not.toHaveProperty("trainer.processes");
   expect(comparable).toHaveProperty("trainer.kind", "embedded");
   expect(comparable).toHaveProperty("suite.name", "mubpp");
+  expect(comparable).not.toHaveProperty("generator.lora");
+  const tuned = comparableConfiguration(
+    resolveConfiguration(trainSchema, [onCommandLine({ "generator.lora.rank": 4, "verifier.lora.alpha": 8 })]),
+  );
+  expect(tuned).toHaveProperty("generator.lora", { rank: 4, alpha: 32, targets: "q_proj,v_proj" });
+  expect(tuned).not.toHaveProperty("verifier.lora");
 });

@@ -177,20 +177,23 @@ const resumableKeys: readonly string[] = [
   "trainer.verifier.perDeviceBatchSize",
 ];
 
-/** What must be equal for a run to be resumed; goes into `run.json`. */
+/** What must be equal for a run to be resumed; goes into `run.json`. Of an adapter that is not trained nothing matters. */
 export function comparableConfiguration<T extends object>(configuration: T): Omit<T, "out" | "threads"> {
   return withoutResumable(configuration) as Omit<T, "out" | "threads">;
 }
 
 function withoutResumable(group: object, prefix = ""): object {
   const entries = Object.entries(group)
-    .filter(([key]) => !resumableKeys.includes(`${prefix}${key}`))
+    .filter(([key, value]) => !resumableKeys.includes(`${prefix}${key}`) && !isNoAdapter(key, value))
     .map(([key, value]: [string, unknown]) => [
       key,
       isGroup(value) ? withoutResumable(value, `${prefix}${key}.`) : value,
     ]);
   return Object.fromEntries(entries) as object;
 }
+
+const isNoAdapter = (key: string, value: unknown): boolean =>
+  key === "lora" && (value as z.infer<typeof loraSchema>).rank === 0;
 
 const isGroup = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
