@@ -66,10 +66,16 @@ export async function loadEmbeddedModel(options: {
   return openModel(await readCheckpoint(options.directory, options), options.threads);
 }
 
-/** Writes the model of an adapter's directory, base and adapter in one, as an ordinary checkpoint. */
+/**
+ * Writes the model of an adapter's directory, base and adapter in one, as an ordinary checkpoint.
+ * @throws {ConfigError} when it is no adapter that this engine can open, or there is one where the checkpoint is to be.
+ */
 export async function mergeAdapter(adapter: string, to: string): Promise<void> {
   if ((await describeAdapter(adapter)) === undefined) {
     throw new ConfigError(`${adapter} is no adapter: it has no ${ADAPTER_FILES.config}`, { directory: adapter });
+  }
+  if ((await describeAdapter(to)) !== undefined) {
+    throw new ConfigError(`${to} holds an adapter; choose another directory for the model`, { directory: to });
   }
   await writeCheckpoint(to, await readCheckpoint(adapter));
 }

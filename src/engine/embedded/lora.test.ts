@@ -229,6 +229,7 @@ describe("a model that is trained through an adapter", () => {
       expect((await opened.sample(request))[0]!.tokens).toEqual(sample!.tokens);
       await opened.close();
     }
+    await expect(mergeAdapter(directory, directory)).rejects.toThrow(/holds an adapter; choose another directory/);
     await expect(mergeAdapter(merged, join(root, "twice"))).rejects.toThrow(/is no adapter/);
   });
 
