@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Extents
- * @property {number} tokens rows of the residual stream
+ * @property {readonly number[]} tokens rows that the residual stream may have
  * @property {number} width
  * @property {number} feedForward
  * @property {number} vocabulary
@@ -50,15 +50,16 @@ function kindByShape(operator, inputs, output, { tokens, width, feedForward, voc
   if (/^(?:Gather|Scatter)/.test(operator)) return KINDS.gathers;
   // A reduction is told by what it reads.
   const shape = operator.startsWith("Reduce") ? (inputs[0] ?? []) : output;
-  if (/Softmax/.test(operator)) return shape.length > 2 ? KINDS.softmax : KINDS.loss;
+  if (operator.includes("Softmax")) return shape.length > 2 ? KINDS.softmax : KINDS.loss;
   if (COPIES.has(operator)) return KINDS.copies;
-  if (/LayerNormalization/.test(operator)) return KINDS.norms;
+  if (operator.includes("LayerNormalization")) return KINDS.norms;
   // The sums of the parts of keys' and values' gradients are counted with attention.
   if (shape.length > 2) return KINDS.attentionRest;
   const [rows, columns] = shape;
-  if (columns === vocabulary && rows !== width && rows !== feedForward) return KINDS.loss;
-  if (rows === tokens && columns === feedForward) return KINDS.feedForward;
-  if (rows === tokens && (columns === width || columns === 1)) return KINDS.norms;
+  const isStream = rows !== undefined && tokens.includes(rows);
+  if (columns === vocabulary) return KINDS.loss;
+  if (isStream && columns === feedForward) return KINDS.feedForward;
+  if (isStream && (columns === width || columns === 1)) return KINDS.norms;
   if (columns === width) return KINDS.folding;
   return KINDS.other;
 }

@@ -1,4 +1,5 @@
 // Where the embedded engine's time goes: a run of its own, observed, so that observing slows no figure of the others.
+import { COLUMN_GRANULARITY, PREFILL_ROWS } from "../../dist/engine/embedded/decode-graph.js";
 import { KINDS } from "./operator-kinds.mjs";
 import { Side } from "./side.mjs";
 
@@ -14,8 +15,10 @@ import { Side } from "./side.mjs";
  * @returns {Promise<Profile>}
  */
 export async function profileOf(workload, model, { spec, threads, seconds }) {
-  const { rows, length, samples, config } = model;
-  const tokens = workload === "sampling" ? samples : rows * length;
+  const { rows, length, samples, promptTokens, config } = model;
+  // The prompt is computed in a batch of its own, padded.
+  const prefilled = PREFILL_ROWS * Math.ceil((promptTokens - 1) / COLUMN_GRANULARITY) * COLUMN_GRANULARITY;
+  const tokens = workload === "sampling" ? [samples, prefilled] : [rows * length];
   const { hiddenSize: width, intermediateSize: feedForward, vocabularySize: vocabulary } = config;
   const profile = { tokens, width, feedForward, vocabulary };
   const { side } = await Side.open({ ...spec, way: "embedded", workload, threads, profile }, "");
