@@ -17,6 +17,9 @@ import { Side, SideError } from "./side.mjs";
  * @property {number} [difference] greatest difference of its answers from the embedded engine's
  */
 
+/** Two sides do not compute the same: their speeds are not to be compared. */
+export class Disagreement extends Error {}
+
 /** Most that two sides' answers (losses, log-probabilities in nats) may differ. */
 export const TOLERANCE = 1e-3;
 /** Optimizer steps whose losses are compared. */
@@ -32,7 +35,7 @@ const CHECKED_STEPS = 4;
  * @param {Pace} options.pace
  * @param {(text: string) => void} options.note
  * @returns {Promise<{ measured: Measured[], failed: { way: Way, reason: string }[], versions: Record<string, string> }>}
- * @throws {Error} when the answers differ
+ * @throws {Disagreement} when the answers differ
  */
 export async function compare({ ways, spec, python, pace, note }) {
   /** @type {{ side: Side, rates: number[], difference?: number }[]} */
@@ -81,17 +84,17 @@ export async function compare({ ways, spec, python, pace, note }) {
 }
 
 /**
- * The greatest difference. @throws {Error} when it is too great, or the answers are not as many
+ * The greatest difference. @throws {Disagreement} when it is too great, or the answers are not as many
  * @param {string} way @param {readonly number[]} values @param {readonly number[]} expected
  */
 export function agreed(way, values, expected) {
   if (values.length === 0 || values.length !== expected.length)
-    throw new Error(`${way} answers ${values.length} values, the embedded engine ${expected.length}`);
+    throw new Disagreement(`${way} answers ${values.length} values, the embedded engine ${expected.length}`);
   const difference = values.reduce((most, value, i) => Math.max(most, Math.abs(value - Number(expected[i]))), 0);
-  if (!(difference <= TOLERANCE))
-    throw new Error(
-      `${way} and the embedded engine do not compute the same: ${difference} apart, at most ${TOLERANCE}`,
-    );
+  if (!(difference <= TOLERANCE)) {
+    const apart = `${difference} apart, at most ${TOLERANCE} expected`;
+    throw new Disagreement(`${way} and the embedded engine do not compute the same: ${apart}`);
+  }
   return difference;
 }
 

@@ -7,14 +7,16 @@
 //
 // Every side is a process of its own and they take turns; before that their losses, log-probabilities and decoded tokens'
 // log-probabilities must agree, or the bench ends with an error. Targets are marked, reached or not.
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { compare, compareProducts } from "./comparison.mjs";
+import { compare, compareProducts, Disagreement } from "./comparison.mjs";
 import { ADAMW, MODELS, prepareModel, PRODUCT_COPIES, productsOf, TINY_MODEL } from "./models.mjs";
 import { profileOf } from "./profile.mjs";
 import { peakOf, renderResult, rowsOf, verdictsOf } from "./report.mjs";
+import { SideError } from "./side.mjs";
 
 /** @typedef {import("./side.mjs").Way} Way */
 /** @typedef {import("./side.mjs").Workload} Workload */
@@ -44,15 +46,27 @@ const peers = listed("ways", flags.ways, /** @type {Way[]} */ (["eager", "compil
 const { python = "" } = flags;
 /** @type {Way[]} */
 const ways = python === "" ? ["embedded"] : ["embedded", ...peers];
-if (python === "") {
-  note("Without PyTorch: the embedded engine alone. To compare, make a Python with it and name it with --python:");
-  note("  python3 -m venv torch-python && torch-python/bin/pip install torch");
-  note("  npm run --silent bench:engine -- --python torch-python/bin/python");
+const HOW_TO_GET_PYTORCH = [
+  "To compare, make a Python with PyTorch and name it with --python:",
+  "  python3 -m venv torch-python && torch-python/bin/pip install torch",
+  "  npm run --silent bench:engine -- --python torch-python/bin/python",
+].join("\n");
+if (python === "") note(`Without PyTorch: the embedded engine alone. ${HOW_TO_GET_PYTORCH}`);
+else {
+  const { error, status } = spawnSync(python, ["-c", "import torch"]);
+  if (error !== undefined || status !== 0) {
+    note(`--python: ${python} ${error === undefined ? "has no PyTorch" : "cannot be run"}. ${HOW_TO_GET_PYTORCH}`);
+    process.exit(2);
+  }
 }
 
 const directory = await mkdtemp(join(tmpdir(), "mucode-bench-engine-"));
 try {
   await bench();
+} catch (error) {
+  if (!(error instanceof Disagreement || error instanceof SideError)) throw error;
+  note(error.message);
+  process.exitCode = 1;
 } finally {
   await rm(directory, { recursive: true });
 }
