@@ -1,4 +1,4 @@
-/** Verdicts on the paper's claims, by rules that were fixed before any result was seen. */
+/** Verdicts on the paper's claims, by rules that were fixed before the experiment was run. */
 import type { Estimate } from "../../evaluation/statistics.ts";
 import type { ExperimentResults } from "../results.ts";
 import { describeClaims, type DescribedComparison } from "./claims-of-the-paper.ts";
@@ -9,7 +9,7 @@ export type Verdict = "holds" | "does not hold" | "cannot be told" | "not run";
 
 /**
  * The smallest gain worth having, as a share: about the smallest difference that the paper itself reports as an
- * advantage (1.7 points, PT to PT+LV). Fixed before any result was seen.
+ * advantage (1.7 points, PT to PT+LV). Fixed before the experiment was run.
  */
 export const SMALLEST_GAIN = 0.015;
 

@@ -37,7 +37,7 @@ export const VERDICT_RULE = `A claim holds when the interval of each deciding co
   100 * SMALLEST_GAIN
 ).toFixed(
   1,
-)} points, the smallest gain worth having, fixed before any result was seen as about the smallest that the paper reports as an advantage (1.7 points, PT to PT+LV). Otherwise it cannot be told from these results.`;
+)} points, the smallest gain worth having, fixed before the experiment was run as about the smallest that the paper reports as an advantage (1.7 points, PT to PT+LV). Otherwise it cannot be told from these results.`;
 
 function renderTableText({ title, columns, rows, note }: ReportTable): string {
   return [title, renderTable({ columns, rows }), ...(note === undefined ? [] : [note])].join("\n");
