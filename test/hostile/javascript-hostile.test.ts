@@ -32,7 +32,8 @@ describe("hostile JavaScript programs neither pass nor change the verdicts of ot
     sandbox = await createQuickjsSandbox({ workers: 1 });
     grader = await createGrader({
       sandboxes: { javascript: sandbox },
-      limits: { cpuTimeMs: 200, memoryBytes: 64 * 2 ** 20 },
+      // To fill the memory takes 0.1 s, and four times that on a busy machine.
+      limits: { cpuTimeMs: 800, memoryBytes: 64 * 2 ** 20 },
     });
   });
   afterAll(async () => {

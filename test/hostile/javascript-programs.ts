@@ -45,8 +45,8 @@ export const hostileJavascript: readonly HostileProgram[] = [
     program: "const solve = (x) => (7n ** 50_000_000n).toString().length + x;",
   },
   {
-    name: "fills memory with an array of strings",
-    program: 'const solve = () => { const all = []; for (;;) all.push("x".repeat(1e5) + all.length); };',
+    name: "fills memory with arrays",
+    program: "const solve = () => { const all = []; for (;;) all.push(Array(1e5).fill(0)); };",
     verdict: "out-of-memory",
   },
   {
