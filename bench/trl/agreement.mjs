@@ -8,7 +8,7 @@ import { averagePerTask, estimateDifference, quantile } from "../../dist/evaluat
 import { createRandom, randomInteger } from "../../dist/random.js";
 
 /** @typedef {import("../../dist/evaluation/statistics.js").PerTask} PerTask */
-/** @typedef {{ name: string, unit: string, trl: number, embedded: number, difference: number, low: number, high: number, agrees: boolean }} Row */
+/** @typedef {{ name: string, unit: string, trl: number, embedded: number, bySeed: readonly number[], difference: number, low: number, high: number, agrees: boolean }} Row */
 /** @typedef {readonly (readonly { score: number, outcome: boolean }[])[]} Scored */
 
 /** 0.975 quantiles of Student's t by degrees of freedom, from 1. */
@@ -64,7 +64,16 @@ function row(name, unit, { trl, embedded, difference, low, high }) {
     low: difference - Math.hypot(difference - low, margin),
     high: difference + Math.hypot(high - difference, margin),
   };
-  return { name, unit, trl, embedded: mean, difference, ...bounds, agrees: bounds.low <= 0 && bounds.high >= 0 };
+  return {
+    name,
+    unit,
+    trl,
+    embedded: mean,
+    bySeed: embedded,
+    difference,
+    ...bounds,
+    agrees: bounds.low <= 0 && bounds.high >= 0,
+  };
 }
 
 /** @param {PerTask} values */
