@@ -6,7 +6,7 @@ import { INTERPRETER_KINDS } from "./programs.ts";
 describeHostile({
   backend: "pyodide",
   kinds: INTERPRETER_KINDS,
-  cpuTimeMs: 300,
+  cpuTimeMs: 1000,
   open: () => createPyodideSandbox({ workers: 1 }),
   // Interpreters are told who started them; the grader's judge is one more.
   processes: () => processesWith(`"parentPid":${process.pid}}`),
