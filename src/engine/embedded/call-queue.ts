@@ -1,56 +1,42 @@
 /**
- * Calls take effect in the order made. Sample requests that follow one another, or that come in while others are being
- * sampled, are computed together; every other call waits for all before it and is computed alone.
+ * Calls take effect in the order made. Shared calls that follow one another run together; a call that is to be alone
+ * waits for all before it, and all after it wait for it.
  */
-import type { PendingRequest } from "./sampler.ts";
-
-type Call = { readonly sample: PendingRequest } | { readonly alone: () => Promise<void> };
+interface Call {
+  readonly alone: boolean;
+  readonly start: () => Promise<void>;
+}
 
 export class CallQueue {
-  readonly #calls: Call[] = [];
-  readonly #sampleAll: (takeNext: () => PendingRequest | undefined) => Promise<void>;
-  #draining = false;
+  readonly #waiting: Call[] = [];
+  #running = 0;
+  #isAlone = false;
 
-  /** `sampleAll` must answer every request it takes and never reject. */
-  constructor(sampleAll: (takeNext: () => PendingRequest | undefined) => Promise<void>) {
-    this.#sampleAll = sampleAll;
+  shared<T>(work: () => Promise<T>): Promise<T> {
+    return this.#add(false, work);
   }
 
-  sample(request: PendingRequest): void {
-    this.#push({ sample: request });
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#add(true, work);
   }
 
-  run<T>(work: () => Promise<T>): Promise<T> {
+  #add<T>(alone: boolean, work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#push({ alone: () => work().then(resolve, reject) });
+      this.#waiting.push({ alone, start: () => work().then(resolve, reject) });
+      this.#startNext();
     });
   }
 
-  #push(call: Call): void {
-    this.#calls.push(call);
-    if (!this.#draining) void this.#drain();
-  }
-
-  async #drain(): Promise<void> {
-    this.#draining = true;
-    // Calls made in the same turn of the event loop come in before the first batch is formed.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#calls.length > 0) {
-      const first = this.#calls[0]!;
-      if ("alone" in first) {
-        this.#calls.shift();
-        await first.alone();
-      } else {
-        await this.#sampleAll(() => this.#takeSample());
-      }
+  #startNext(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (this.#running > 0 && (next.alone || this.#isAlone)) return;
+      this.#waiting.shift();
+      this.#running++;
+      this.#isAlone = next.alone;
+      void next.start().finally(() => {
+        this.#running--;
+        this.#startNext();
+      });
     }
-    this.#draining = false;
-  }
-
-  #takeSample(): PendingRequest | undefined {
-    const first = this.#calls[0];
-    if (first === undefined || !("sample" in first)) return undefined;
-    this.#calls.shift();
-    return first.sample;
   }
 }

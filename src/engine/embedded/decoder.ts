@@ -12,7 +12,7 @@ import {
 import type { KeyValueCache, PromptCaches } from "./key-value-cache.ts";
 import { headSize, type LlamaConfig } from "./llama-parameters.ts";
 import type { ParameterStore } from "./parameter-store.ts";
-import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+import { closeSession, floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 import { causalMask } from "./transformer-operators.ts";
 
 /**
@@ -118,7 +118,7 @@ export class Decoder {
   }
 
   async close(): Promise<void> {
-    await this.#prefill?.session.release();
+    if (this.#prefill) await closeSession(this.#prefill.session);
     this.#prefill = undefined;
     await this.#closeSteps();
   }
@@ -153,7 +153,7 @@ export class Decoder {
   }
 
   async #closeSteps(): Promise<void> {
-    for (const { session } of this.#steps.values()) await session.release();
+    for (const { session } of this.#steps.values()) await closeSession(session);
     this.#steps.clear();
   }
 }

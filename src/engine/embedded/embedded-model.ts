@@ -1,33 +1,23 @@
 /**
  * The embedded engine: a model of the Llama family that samples and trains in this process, on the CPU, in float32.
- * ONNX Runtime computes; the graphs are built here.
+ * ONNX Runtime computes, in threads of its own; the graphs are built here.
  */
 import { availableParallelism } from "node:os";
 import { ConfigError, EngineError } from "../../errors.ts";
-import type { Datum, Sample, SampleRequest, TrainableModel } from "../engine.ts";
+import type { Datum, SampleRequest, TrainableModel } from "../engine.ts";
 import type { TokenizerFiles } from "../tokenizer-files.ts";
 import { ADAPTER_FILES, describeAdapter } from "./adapter-files.ts";
 import { CallQueue } from "./call-queue.ts";
-import {
-  openTokenizer,
-  readCheckpoint,
-  writeCheckpoint,
-  type LoadedCheckpoint,
-  type LoraOptions,
-} from "./checkpoint.ts";
-import { Decoder } from "./decoder.ts";
-import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
-import { MergedWeights } from "./low-rank-adapter.ts";
-import { ParameterStore } from "./parameter-store.ts";
-import { Sampler } from "./sampler.ts";
-import { Trainer } from "./trainer.ts";
-import { readTrainingState, writeTrainingState } from "./training-state.ts";
+import { openTokenizer, readCheckpoint, writeCheckpoint, type LoraOptions } from "./checkpoint.ts";
+import type { LlamaConfig } from "./llama-parameters.ts";
+import type { ReplicaSource } from "./replica.ts";
+import { openReplicas } from "./replicas.ts";
 
 export type { LlamaConfig } from "./llama-parameters.ts";
 export { LORA_TARGETS, validateLora, type LoraSettings, type LoraTarget } from "./low-rank-adapter.ts";
 export type { LoraOptions } from "./checkpoint.ts";
 
-/** Threads of ONNX Runtime unless told otherwise. */
+/** Threads that compute unless told otherwise. */
 export const defaultThreads = (): number => Math.min(2, availableParallelism());
 
 /**
@@ -40,12 +30,8 @@ export async function createEmbeddedModel(options: {
   readonly seed: number;
   readonly threads?: number;
 }): Promise<TrainableModel> {
-  const { config, tokenizer: tokenizerFiles } = options;
-  validateLlamaConfig(config);
-  const tokenizer = openTokenizer(tokenizerFiles, config);
-  const store = new ParameterStore(layoutParameters(config));
-  initializeParameters(store.layout, store.weights, options.seed);
-  return openModel({ config, tokenizerFiles, tokenizer, endTokens: [tokenizer.endToken], store }, options.threads);
+  const { config, tokenizer, seed, threads } = options;
+  return openModel({ config, tokenizer, seed }, { threads });
 }
 
 /**
@@ -63,7 +49,8 @@ export async function loadEmbeddedModel(options: {
   /** Told what memory a large model takes, before it is loaded. */
   readonly onNotice?: (line: string) => void;
 }): Promise<TrainableModel> {
-  return openModel(await readCheckpoint(options.directory, options), options.threads);
+  const { threads, onNotice, ...source } = options;
+  return openModel(source, { threads, onNotice });
 }
 
 /**
@@ -80,17 +67,17 @@ export async function mergeAdapter(adapter: string, to: string): Promise<void> {
   await writeCheckpoint(to, await readCheckpoint(adapter));
 }
 
-function openModel(checkpoint: LoadedCheckpoint, threads = defaultThreads()): TrainableModel {
-  const { config, tokenizer, endTokens, store, adapter } = checkpoint;
-  const trained = adapter?.store ?? store;
-  const stateConfig = adapter ? { ...config, lora: adapter.settings } : config;
-  const trainer = new Trainer(config, store, { threads, adapter });
-  const decoder = new Decoder(config, adapter ? new MergedWeights(store, adapter) : store, { threads });
-  const sampler = new Sampler(config, decoder, { endTokens });
-  const queue = new CallQueue((takeNext) => sampler.run(takeNext));
+async function openModel(
+  source: ReplicaSource,
+  options: { readonly threads: number | undefined; readonly onNotice?: ((line: string) => void) | undefined },
+): Promise<TrainableModel> {
+  const replicas = await openReplicas(source, { ...options, threads: options.threads ?? defaultThreads() });
+  const { config, tokenizerFiles, parameterCount } = replicas.description;
+  const tokenizer = openTokenizer(tokenizerFiles, config);
+  const queue = new CallQueue();
   let closed = false;
   const alone = <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
-    queue.run(async () => {
+    queue.alone(async () => {
       assertOpen(closed);
       signal?.throwIfAborted();
       return work();
@@ -99,42 +86,34 @@ function openModel(checkpoint: LoadedCheckpoint, threads = defaultThreads()): Tr
   return {
     tokenizer,
     contextLength: config.contextLength,
-    parameterCount: store.layout.parameterCount,
+    parameterCount,
     async sample(request, signal) {
       assertOpen(closed);
       signal?.throwIfAborted();
       if (config.output === "score") throw new EngineError("a model of scores cannot write text");
       validateRequest(request, config);
       if (request.seeds.length === 0) return [];
-      return new Promise<Sample[]>((resolve, reject) => queue.sample({ request, signal, resolve, reject }));
+      return queue.shared(async () => {
+        signal?.throwIfAborted();
+        return replicas.sample(request, signal);
+      });
     },
     async forward(batch, signal) {
       for (const datum of batch) validateDatum(datum, config);
-      return alone(() => trainer.forward(batch, signal), signal);
+      return alone(() => replicas.forward(batch, signal), signal);
     },
     async forwardBackward(batch, signal) {
       for (const datum of batch) validateDatum(datum, config);
-      return alone(() => trainer.forwardBackward(batch, signal), signal);
+      return alone(() => replicas.forwardBackward(batch, signal), signal);
     },
-    optimizerStep: (options) =>
-      alone(async () => {
-        sampler.reset();
-        return trained.step(options);
-      }),
-    save: (directory) => alone(() => writeCheckpoint(directory, checkpoint)),
-    saveTrainingState: (file) => alone(() => writeTrainingState(file, stateConfig, trained)),
-    loadTrainingState: (file) =>
-      alone(async () => {
-        sampler.reset();
-        await readTrainingState(file, stateConfig, trained);
-      }),
+    optimizerStep: (adamW) => alone(() => replicas.step(adamW)),
+    save: (directory) => alone(() => replicas.save(directory)),
+    saveTrainingState: (file) => alone(() => replicas.saveTrainingState(file)),
+    loadTrainingState: (file) => alone(() => replicas.loadTrainingState(file)),
     close: () =>
-      queue.run(async () => {
-        if (closed) return;
+      queue.alone(async () => {
         closed = true;
-        sampler.reset();
-        await trainer.close();
-        await decoder.close();
+        await replicas.close();
       }),
   };
 }

@@ -10,6 +10,12 @@ import type { ParameterLayout } from "./llama-parameters.ts";
 /** A WebAssembly memory has at most 4 GiB, for four floats per parameter. */
 export const MOST_TRAINED_PARAMETERS = 2 ** 28;
 
+/** Part of a flat vector, `end` not included. */
+export interface Slice {
+  readonly start: number;
+  readonly end: number;
+}
+
 export class ParameterStore {
   readonly layout: ParameterLayout;
   readonly weights: Float32Array;
@@ -21,6 +27,8 @@ export class ParameterStore {
   stepCount = 0;
   /** Counts changes of the weights, so that whoever copied them knows when to copy again. */
   version = 0;
+  /** Whether `gradient` is to be taken for zero, whatever it holds. */
+  gradientIsClear = true;
   readonly #kernel: AdamWKernel | undefined;
 
   /** With `frozen` the weights are never to be trained and lie outside of the common memory. */
@@ -55,22 +63,38 @@ export class ParameterStore {
     return vector.subarray(offset, offset + length);
   }
 
+  /** Makes the gradient's memory be what it is to be taken for. */
+  settleGradient(): void {
+    if (this.gradientIsClear) this.gradient.fill(0);
+    this.gradientIsClear = false;
+  }
+
   /**
    * One AdamW step with the accumulated gradient, scaled down to `maxGradientNorm` if it is longer; then clears it.
    * Returns the norm before scaling. With a norm that is not finite nothing but the gradient changes.
    */
   step(options: AdamWOptions): { gradientNorm: number } {
     this.requireTrainable();
-    const gradientNorm = euclideanNorm(this.gradient);
-    if (Number.isFinite(gradientNorm)) {
-      this.stepCount++;
-      const scale = gradientNorm > options.maxGradientNorm ? options.maxGradientNorm / gradientNorm : 1;
-      this.#update(0, this.layout.decayedLength, options, scale, options.weightDecay);
-      this.#update(this.layout.decayedLength, this.layout.totalLength, options, scale, 0);
-      this.version++;
-    }
-    this.gradient.fill(0);
+    this.settleGradient();
+    const whole = { start: 0, end: this.layout.totalLength };
+    const gradientNorm = Math.sqrt(sumOfSquares(this.gradient));
+    this.stepSlice(options, gradientNorm, whole);
     return { gradientNorm };
+  }
+
+  /**
+   * The part of `step` that concerns the weights from `start` to `end` (multiples of 4), when the gradient's norm as a
+   * whole is known.
+   */
+  stepSlice(options: AdamWOptions, gradientNorm: number, { start, end }: Slice): void {
+    this.gradientIsClear = true;
+    if (!Number.isFinite(gradientNorm)) return;
+    this.stepCount++;
+    const scale = gradientNorm > options.maxGradientNorm ? options.maxGradientNorm / gradientNorm : 1;
+    const decayedEnd = Math.min(Math.max(this.layout.decayedLength, start), end);
+    this.#update(start, decayedEnd, options, scale, options.weightDecay);
+    this.#update(decayedEnd, end, options, scale, 0);
+    this.version++;
   }
 
   #update(start: number, end: number, options: AdamWOptions, gradientScale: number, weightDecay: number): void {
@@ -97,7 +121,8 @@ export class ParameterStore {
   }
 }
 
-function euclideanNorm(vector: Float32Array): number {
+/** Σ x², in double precision. */
+export function sumOfSquares(vector: Float32Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let i = 0; i < vector.length; i += 4) {
     a += vector[i]! * vector[i]!;
@@ -105,5 +130,5 @@ function euclideanNorm(vector: Float32Array): number {
     c += vector[i + 2]! * vector[i + 2]!;
     d += vector[i + 3]! * vector[i + 3]!;
   }
-  return Math.sqrt(a + b + (c + d));
+  return a + b + (c + d);
 }

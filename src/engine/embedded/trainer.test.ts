@@ -153,7 +153,7 @@ describe("batches", () => {
       Array.from({ length: 400 }, () => 60),
     );
     setImmediate(() => controller.abort());
-    await expect(trainer.forwardBackward(many, controller.signal)).rejects.toThrow(/abort/i);
+    await expect(trainer.forwardBackward(many, { signal: controller.signal })).rejects.toThrow(/abort/i);
     expect(store.gradient).toEqual(before);
     await trainer.close();
   });

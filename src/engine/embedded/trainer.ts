@@ -8,7 +8,7 @@ import { buildLoraTrainingGraph } from "./lora-training-graph.ts";
 import type { LoadedAdapter } from "./low-rank-adapter.ts";
 import { microBatchTokens } from "./micro-batch-size.ts";
 import type { ParameterStore } from "./parameter-store.ts";
-import { floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+import { closeSession, floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
 
 /** Lengths are padded to multiples of this, a multiple of the number of query blocks. */
 const LENGTH_GRANULARITY = 16;
@@ -29,8 +29,9 @@ export class Trainer {
   /** The value of token t is read at t − 1, where the token is predicted, or (1) at t itself, a score of what came so far. */
   readonly #reach: 0 | 1;
   readonly #graphs = new Map<boolean, Promise<OpenGraph>>();
-  /** Of one micro-batch; made when first needed. */
+  /** Of one micro-batch, where there is already a gradient to add it to; made when first needed. */
   #microGradient: Float32Array | undefined;
+  #undo: (() => void) | undefined;
 
   /** Trains all of `store`, or with an adapter that alone, `store` being its base. */
   constructor(
@@ -61,19 +62,28 @@ export class Trainer {
     return this.#compute(data, { withGradients: false, signal });
   }
 
-  /** As `TrainableModel.forwardBackward`: adds to the store's gradient. An abort leaves the gradient as it was. */
+  /**
+   * As `TrainableModel.forwardBackward`: adds to the store's gradient. When it fails, by an abort say, the gradient is as
+   * it was before; with `undoable` it can be made so after success as well, until the next call.
+   */
   async forwardBackward(
     data: readonly Datum[],
-    signal?: AbortSignal,
+    options: { readonly signal?: AbortSignal | undefined; readonly undoable?: boolean } = {},
   ): Promise<{ loss: number; logprobs: Float32Array[] }> {
-    this.#store.requireTrainable();
-    this.#microGradient ??= new Float32Array(this.#store.layout.totalLength);
-    const before = signal ? this.#store.gradient.slice() : undefined;
+    const store = this.#store;
+    store.requireTrainable();
+    const { signal, undoable = signal !== undefined } = options;
+    const before = undoable && !store.gradientIsClear ? store.gradient.slice() : undefined;
+    const wasClear = store.gradientIsClear;
+    this.#undo = (): void => {
+      if (before) store.gradient.set(before);
+      store.gradientIsClear = wasClear;
+    };
     let logprobs: Float32Array[];
     try {
       logprobs = await this.#compute(data, { withGradients: true, signal });
     } catch (error) {
-      if (before) this.#store.gradient.set(before);
+      this.undo();
       throw error;
     }
     let loss = 0;
@@ -83,8 +93,14 @@ export class Trainer {
     return { loss, logprobs };
   }
 
+  /** Takes the last `forwardBackward` back. */
+  undo(): void {
+    this.#undo?.();
+    this.#undo = undefined;
+  }
+
   async close(): Promise<void> {
-    for (const opened of this.#graphs.values()) await (await opened).session.release();
+    for (const opened of this.#graphs.values()) await closeSession((await opened).session);
     this.#graphs.clear();
   }
 
@@ -157,9 +173,11 @@ export class Trainer {
 
     const values = new Float32Array(scored.length);
     const outputs: Feeds = { [graph.values]: floatTensor(values, [scored.length, 1]) };
+    const withGradients = graph.gradients.size > 0;
+    const target = withGradients ? this.#gradientTarget() : undefined;
     for (const [name, output] of graph.gradients) {
       const { shape } = this.#store.layout.byName.get(name)!;
-      outputs[output] = floatTensor(this.#store.view(this.#microGradient!, name), shape);
+      outputs[output] = floatTensor(this.#store.view(target!, name), shape);
     }
     const width = this.#config.hiddenSize;
     const embeddedGradient = graph.embeddedGradient === undefined ? undefined : new Float32Array(tokens.length * width);
@@ -169,14 +187,32 @@ export class Trainer {
     places.forEach(({ item, time }, i) => {
       logprobs[item]![time] = values[i]!;
     });
-    if (graph.gradients.size > 0) this.#accumulate(tokens, embeddedGradient);
+    if (withGradients) this.#accumulate(graph, target!, { tokens, embeddedGradient });
+  }
+
+  /** Where a micro-batch's gradient is written: into the store's own where that is clear, so that there is nothing to add. */
+  #gradientTarget(): Float32Array {
+    if (this.#store.gradientIsClear) return this.#store.gradient;
+    this.#microGradient ??= new Float32Array(this.#store.layout.totalLength);
+    return this.#microGradient;
   }
 
   /** Adds the micro-batch's gradient, the embedded tokens' row by row, to the store's. */
-  #accumulate(tokens: BigInt64Array, embeddedGradient: Float32Array | undefined): void {
-    const { gradient } = this.#store;
-    const microGradient = this.#microGradient!;
-    for (let i = 0; i < gradient.length; i++) gradient[i]! += microGradient[i]!;
+  #accumulate(
+    graph: TrainingGraph,
+    computed: Float32Array,
+    embedded: { readonly tokens: BigInt64Array; readonly embeddedGradient: Float32Array | undefined },
+  ): void {
+    const { gradient, layout } = this.#store;
+    if (computed === gradient) {
+      for (const { name } of layout.parameters) {
+        if (!graph.gradients.has(name)) this.#store.view(gradient, name).fill(0);
+      }
+      this.#store.gradientIsClear = false;
+    } else {
+      for (let i = 0; i < gradient.length; i++) gradient[i]! += computed[i]!;
+    }
+    const { tokens, embeddedGradient } = embedded;
     if (embeddedGradient === undefined) return;
     const width = this.#config.hiddenSize;
     const embedding = this.#store.view(gradient, "embedding");

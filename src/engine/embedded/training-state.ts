@@ -40,7 +40,7 @@ export async function readTrainingState(file: string, config: object, store: Par
     if (found?.data.length !== vector.length) refuse(name, found?.data.length, `${vector.length} values`);
   }
   for (const [name, vector] of Object.entries(vectors(store))) vector.set(tensors.get(name)!.data);
-  store.gradient.fill(0);
+  store.gradientIsClear = true;
   store.stepCount = Number(stepCount);
   store.version++;
 }
