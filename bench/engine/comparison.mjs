@@ -14,6 +14,7 @@ import { Side, SideError } from "./side.mjs";
  * @property {number[]} rates units per second of each turn
  * @property {number} median
  * @property {number} peakBytes
+ * @property {number} [latestMs] what a timer of 10 ms in the same process was late by at most
  * @property {number} [difference] greatest difference of its answers from the embedded engine's
  */
 
@@ -73,9 +74,8 @@ export async function compare({ ways, spec, python, pace, note }) {
     /** @type {Measured[]} */
     const measured = [];
     for (const { side, rates, difference } of opened) {
-      const peakBytes = await side.peakMemory();
       const known = difference === undefined ? {} : { difference };
-      measured.push({ way: side.way, rates, median: median(rates), peakBytes, ...known });
+      measured.push({ way: side.way, rates, median: median(rates), ...(await side.burden()), ...known });
     }
     return { measured, failed, versions };
   } finally {

@@ -2,12 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { loadEmbeddedModel } from "../../dist/engine/embedded/embedded-model.js";
+import { Replica } from "../../dist/engine/embedded/replica.js";
 import { OnnxGraph } from "../../dist/engine/embedded/onnx-writer.js";
 import { floatTensor, openSession, runSession } from "../../dist/engine/embedded/session.js";
 import { createRandom } from "../../dist/random.js";
 import { observeSessions } from "./observed-sessions.mjs";
 
-/** @typedef {import("../../dist/engine/engine.js").TrainableModel} TrainableModel */
+/** @typedef {Pick<import("../../dist/engine/engine.js").TrainableModel, "sample" | "forward" | "forwardBackward" | "optimizerStep">} Model */
 /**
  * @typedef {object} Work
  * @property {(request: any) => Promise<object>} [check]
@@ -16,9 +17,12 @@ import { observeSessions } from "./observed-sessions.mjs";
 
 const spec = JSON.parse(process.argv[2] ?? "{}");
 if (spec.data !== undefined) Object.assign(spec, JSON.parse(await readFile(spec.data, "utf8")));
+if (spec.rows !== undefined) spec.batch = spec.batch.slice(0, spec.rows);
 
 // Before the first session is opened.
 const observed = spec.profile === undefined ? undefined : observeSessions(spec.profile);
+/** What a timer of 10 ms was late by at most while the engine worked. */
+let latestMs = 0;
 /** Milliseconds per phase of a unit, summed. @type {Record<string, number>} */
 const phases = {};
 let units = 0;
@@ -30,7 +34,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
   if (request.do === "check") say((await work.check?.(request)) ?? {});
   else if (request.do === "turn") say(await turn(request));
-  else if (request.do === "memory") say({ peakBytes: await peakBytes() });
+  else if (request.do === "burden") say({ peakBytes: await peakBytes(), latestMs });
   else if (request.do === "mark") {
     observed?.mark();
     for (const phase of Object.keys(phases)) phases[phase] = 0;
@@ -43,12 +47,27 @@ process.exit(0);
 /** @param {{ seconds: number, item?: number }} request */
 async function turn({ seconds: least, item }) {
   const started = performance.now();
-  for (let amount = 0; ;) {
-    amount += await work.unit(item);
-    units++;
-    const seconds = (performance.now() - started) / 1000;
-    if (seconds >= least) return { amount, seconds };
+  const timer = watchTimer();
+  try {
+    for (let amount = 0; ;) {
+      amount += await work.unit(item);
+      units++;
+      const seconds = (performance.now() - started) / 1000;
+      if (seconds >= least) return { amount, seconds };
+    }
+  } finally {
+    clearInterval(timer);
   }
+}
+
+function watchTimer() {
+  const everyMs = 10;
+  let last = performance.now();
+  return setInterval(() => {
+    const now = performance.now();
+    latestMs = Math.max(latestMs, now - last - everyMs);
+    last = now;
+  }, everyMs);
 }
 
 /** @template T @param {string} phase @param {() => Promise<T>} doIt */
@@ -59,8 +78,17 @@ async function timed(phase, doIt) {
   return result;
 }
 
-function load() {
-  return loadEmbeddedModel({ directory: spec.directory, threads: spec.threads });
+/** While it is observed, one of the model's replicas, here: nothing can be observed in its thread. @returns {Promise<Model>} */
+async function load() {
+  const { directory, threads } = spec;
+  if (observed === undefined) return loadEmbeddedModel({ directory, threads });
+  const replica = await Replica.open({ directory }, { threads });
+  return {
+    sample: (request) => replica.sample(request),
+    forward: (batch) => replica.forward(batch),
+    forwardBackward: (batch) => replica.forwardBackward(batch),
+    optimizerStep: async (adamw) => replica.step(adamw),
+  };
 }
 
 /** The data with the same weight on every token that is predicted. @param {number} weight */

@@ -1,4 +1,5 @@
-// Where the embedded engine's time goes: a run of its own, observed, so that observing slows no figure of the others.
+// Where the embedded engine's time goes: a run of its own, observed, so that observing slows no figure of the others. It is
+// one replica of the model that is observed, on one thread with its share of the work.
 import { COLUMN_GRANULARITY, PREFILL_ROWS } from "../../dist/engine/embedded/decode-graph.js";
 import { KINDS } from "./operator-kinds.mjs";
 import { Side } from "./side.mjs";
@@ -15,13 +16,16 @@ import { Side } from "./side.mjs";
  * @returns {Promise<Profile>}
  */
 export async function profileOf(workload, model, { spec, threads, seconds }) {
-  const { rows, length, samples, promptTokens, config } = model;
+  const { length, promptTokens, config } = model;
+  const rows = Math.ceil(model.rows / threads);
+  const samples = Math.ceil(model.samples / threads);
   // The prompt is computed in a batch of its own, padded.
   const prefilled = PREFILL_ROWS * Math.ceil((promptTokens - 1) / COLUMN_GRANULARITY) * COLUMN_GRANULARITY;
   const tokens = workload === "sampling" ? [samples, prefilled] : [rows * length];
   const { hiddenSize: width, intermediateSize: feedForward, vocabularySize: vocabulary } = config;
   const profile = { tokens, width, feedForward, vocabulary };
-  const { side } = await Side.open({ ...spec, way: "embedded", workload, threads, profile }, "");
+  const given = { ...spec, way: /** @type {const} */ ("embedded"), workload, threads: 1, rows, samples, profile };
+  const { side } = await Side.open(given, "");
   try {
     // The first ones open sessions and take memory.
     await side.turn(0);

@@ -16,6 +16,7 @@ import { median } from "./comparison.mjs";
  * @property {number} tokensPerSecondPerCore
  * @property {number} shareOfPeak by 6·P (training) or 2·P operations per token
  * @property {number} peakBytes
+ * @property {number} [latestMs]
  * @property {number} [difference]
  */
 /**
@@ -34,6 +35,8 @@ import { median } from "./comparison.mjs";
 const OPERATIONS_PER_PARAMETER = { training: 6, scoring: 2, sampling: 2, products: 0 };
 const SCORING_TARGET = 1.5;
 const SAMPLING_TARGET = 2;
+/** A timer of 10 ms in the engine's process. */
+const MOST_LATE_MS = 50;
 
 /** The highest rate that any product ran at on any side. @param {readonly ProductRow[]} products */
 export function peakOf(products) {
@@ -49,7 +52,7 @@ export function peakOf(products) {
  */
 export function rowsOf(workload, model, measured, { peak, threads }) {
   const operations = OPERATIONS_PER_PARAMETER[workload] * model.parameterCount;
-  return measured.map(({ way, rates, median: rate, peakBytes, difference }) => ({
+  return measured.map(({ way, rates, median: rate, peakBytes, latestMs, difference }) => ({
     workload,
     model: model.name,
     way,
@@ -59,6 +62,7 @@ export function rowsOf(workload, model, measured, { peak, threads }) {
     tokensPerSecondPerCore: rate / threads,
     shareOfPeak: (rate * operations) / peak,
     peakBytes,
+    ...(latestMs !== undefined && { latestMs }),
     ...(difference !== undefined && { difference }),
   }));
 }
@@ -91,6 +95,17 @@ export function verdictsOf(workload, model, measured, rows) {
       if (room) add({ what: `${what}, which leaves the room`, ...ratio, target: model.training.goal });
     } else add({ what, ...ratio, target: workload === "scoring" ? SCORING_TARGET : SAMPLING_TARGET });
   }
+  if (own?.latestMs !== undefined) {
+    const found = own.latestMs;
+    verdicts.push({
+      workload,
+      model: model.name,
+      what: "ms that a timer is late",
+      found,
+      target: MOST_LATE_MS,
+      reached: found <= MOST_LATE_MS,
+    });
+  }
   if (workload === "training" && model.shareOfPeak !== undefined)
     add({ what: "share of the peak", found: share, target: model.shareOfPeak });
   return verdicts;
@@ -108,7 +123,18 @@ export function renderResult({ products, peak, rows, verdicts, profiles }) {
     `The peak is the highest of them: ${giga(peak)} GFLOP/s.`,
     "",
     renderTable({
-      columns: ["work", "model", "way", "tokens/s", "range", "per core", "of the peak", "memory, MB", "apart by"],
+      columns: [
+        "work",
+        "model",
+        "way",
+        "tokens/s",
+        "range",
+        "per core",
+        "of the peak",
+        "memory, MB",
+        "late, ms",
+        "apart by",
+      ],
       rows: rows.map((row) => [
         row.workload,
         row.model,
@@ -118,6 +144,7 @@ export function renderResult({ products, peak, rows, verdicts, profiles }) {
         Math.round(row.tokensPerSecondPerCore),
         percent(row.shareOfPeak),
         Math.round(row.peakBytes / 1e6),
+        row.latestMs === undefined ? undefined : Math.round(row.latestMs),
         row.difference?.toExponential(0),
       ]),
     }),

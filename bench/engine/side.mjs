@@ -65,9 +65,12 @@ export class Side {
     return done.amount / done.seconds;
   }
 
-  /** The most memory that the process ever had resident, bytes. @returns {Promise<number>} */
-  async peakMemory() {
-    return (await this.#ask({ do: "memory" })).peakBytes;
+  /**
+   * The most memory that the process ever had resident, and what a timer of 10 ms in it was late by at most.
+   * @returns {Promise<{ peakBytes: number, latestMs?: number }>}
+   */
+  burden() {
+    return this.#ask({ do: "burden" });
   }
 
   /** What the side says on a request of its own kind. @param {string} what @returns {Promise<any>} */

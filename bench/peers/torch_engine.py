@@ -345,7 +345,7 @@ def main():
             say({"values": workload.check(request)})
         elif request["do"] == "turn":
             say(turn(workload, request))
-        elif request["do"] == "memory":
+        elif request["do"] == "burden":
             say({"peakBytes": peak_bytes()})
 
 

@@ -20,11 +20,12 @@ import { describeNeeds, estimateMemory, memoryLimitBytes, refuseTooLarge } from 
 import { fromConfigJson, readEndTokens, toConfigJson } from "./model-config.ts";
 import { ParameterStore } from "./parameter-store.ts";
 import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
+import { MOST_REPLICATED_BYTES } from "./shares.ts";
 
 const SCORE_TENSOR = "score.weight";
 
-/** Of a model smaller than this nobody needs to know the memory. */
-const NOTICED_BYTES = 2 ** 28;
+/** Of a model smaller than this nobody needs to know the memory. A larger one has one replica, and no copies of weights. */
+const NOTICED_BYTES = MOST_REPLICATED_BYTES / 2;
 
 /** A model with its tokenizer, as it is in memory. */
 export interface LoadedCheckpoint {

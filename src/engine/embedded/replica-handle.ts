@@ -40,7 +40,8 @@ export class ReplicaHandle {
   constructor() {
     const gate = createGate();
     const workerData: GatedThreadData = { mucodeRuntimeGate: gate };
-    this.#worker = new Worker(threadFile, { workerData, name: "mucode-engine" });
+    // Options of the process (how its own main program is read, say) are not for this program.
+    this.#worker = new Worker(threadFile, { workerData, name: "mucode-engine", execArgv: [] });
     this.#worker.on("message", (message: FromReplica) => this.#receive(message));
     this.#ended = new Promise((resolve) => {
       this.#worker.on("error", (error) => this.#fail(error));
@@ -59,6 +60,7 @@ export class ReplicaHandle {
     const { signal, onTold } = options;
     if (this.#failure) return Promise.reject(this.#failure);
     const id = this.#nextId++;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     const post = (message: ToReplica): void => this.#worker.postMessage(message);
     const abort = (): void => post({ id, abort: true });
     if (this.#calls.size === 0) this.#worker.ref();

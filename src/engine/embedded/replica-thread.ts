@@ -2,7 +2,15 @@
 import { parentPort } from "node:worker_threads";
 import { EngineError } from "../../errors.ts";
 import type { SampleRequest } from "../engine.ts";
-import { sendError, type Answer, type CallName, type FromReplica, type Given, type Told, type ToReplica } from "./replica-messages.ts";
+import {
+  sendError,
+  type Answer,
+  type CallName,
+  type FromReplica,
+  type Given,
+  type Told,
+  type ToReplica,
+} from "./replica-messages.ts";
 import { Replica } from "./replica.ts";
 
 /** A call under way. */

@@ -4,7 +4,7 @@ import type { Datum } from "../engine.ts";
 /** Fewer samples of one prompt are not worth computing the prompt once more. */
 const LEAST_SAMPLES = 8;
 /** Weights of all replicas together stay below this, where there can be more than one. */
-const MOST_REPLICATED_BYTES = 2 ** 29;
+export const MOST_REPLICATED_BYTES = 2 ** 29;
 
 /**
  * Replicas and threads of each for a model of so many bytes: one replica per thread, as that is fastest, but fewer where
