@@ -86,16 +86,16 @@ describe("training", () => {
     await model.close();
   });
 
-  it("of 10 steps, saved, loaded into another model and continued for 10 equals 20 steps in every bit", async () => {
+  it("of 50 steps, saved, loaded into another model and continued for 50 equals 100 steps in every bit", async () => {
     const file = join(directory, "state.safetensors");
     const straight = await create();
     const interrupted = await create();
-    await train(straight, 0, 20);
-    await train(interrupted, 0, 10);
+    await train(straight, 0, 100);
+    await train(interrupted, 0, 50);
     await interrupted.saveTrainingState(file);
     const resumed = await create(77);
     await resumed.loadTrainingState(file);
-    await train(resumed, 10, 20);
+    await train(resumed, 50, 100);
     const [a, b] = [join(directory, "straight"), join(directory, "resumed")];
     await straight.save(a);
     await resumed.save(b);
