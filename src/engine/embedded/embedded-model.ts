@@ -69,9 +69,13 @@ export async function mergeAdapter(adapter: string, to: string): Promise<void> {
 
 async function openModel(
   source: ReplicaSource,
-  options: { readonly threads: number | undefined; readonly onNotice?: ((line: string) => void) | undefined },
+  options: { readonly threads?: number | undefined; readonly onNotice?: ((line: string) => void) | undefined },
 ): Promise<TrainableModel> {
-  const replicas = await openReplicas(source, { ...options, threads: options.threads ?? defaultThreads() });
+  const { threads = defaultThreads(), onNotice } = options;
+  if (!(Number.isSafeInteger(threads) && threads >= 1)) {
+    throw new ConfigError(`threads is ${threads}; expected a positive integer`, { key: "threads", found: threads });
+  }
+  const replicas = await openReplicas(source, { threads, onNotice });
   const { config, tokenizerFiles, parameterCount } = replicas.description;
   const tokenizer = openTokenizer(tokenizerFiles, config);
   const queue = new CallQueue();

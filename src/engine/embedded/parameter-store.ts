@@ -122,7 +122,7 @@ export class ParameterStore {
 }
 
 /** Σ x², in double precision. */
-export function sumOfSquares(vector: Float32Array): number {
+function sumOfSquares(vector: Float32Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let i = 0; i < vector.length; i += 4) {
     a += vector[i]! * vector[i]!;
