@@ -12,11 +12,11 @@ import {
   type LlamaConfig,
   type ParameterLayout,
 } from "./llama-parameters.ts";
-import { add, gatherDistinctRows, linear, mul, reshape, split, transpose } from "./operators.ts";
+import { add, gatherDistinctRows, linear, reshape, split, transpose } from "./operators.ts";
 import {
   causalAttention,
   causalMask,
-  rmsNormalize,
+  rmsNorm,
   rotaryTables,
   rotate,
   swiGlu,
@@ -71,8 +71,8 @@ export interface GraphModel {
   readonly trained: readonly (readonly [name: string, value: Value])[];
   /** Makes one transformer layer on the residual stream [N, width]. */
   layers(blocks: readonly QueryBlock[]): (hidden: Value, index: number) => Value;
-  /** Logits [M, vocabulary] or scores [M, 1] of the last layer's normalized rows, not yet scaled by the last norm. */
-  read(normalized: Value): Value;
+  /** Logits [M, vocabulary] or scores [M, 1] of rows [M, width] of the last layer, not yet normalized. */
+  read(rows: Value): Value;
 }
 
 export function buildTrainingGraph(
@@ -92,9 +92,9 @@ export function buildTrainingGraph(
         const layer = layerBuilder(tape, config, blocks);
         return (hidden, index) => layer(hidden, parameter, layerParameterNames(index));
       },
-      read: (normalized) => {
-        const head = parameter(headParameter(config));
-        return linear(tape, normalized, mul(tape, head, parameter("finalNorm")));
+      read: (rows) => {
+        const normalized = rmsNorm(tape, rows, parameter("finalNorm"), { epsilon: config.rmsNormEpsilon });
+        return linear(tape, normalized, parameter(headParameter(config)));
       },
     };
   });
@@ -126,9 +126,8 @@ export function assembleGraph(
   const layer = model.layers(blocks);
   for (let index = 0; index < config.layerCount; index++) hidden = layer(hidden, index);
   const scoredHidden = gatherDistinctRows(tape, hidden, scored);
-  const normalized = rmsNormalize(tape, scoredHidden, config.rmsNormEpsilon);
   const weights = tape.input(TRAINING_INPUTS.weights, ["M", 1]);
-  const { loss, values } = readValues(tape, config, { read: () => model.read(normalized), weights });
+  const { loss, values } = readValues(tape, config, { read: () => model.read(scoredHidden), weights });
   tape.graph.output(values.name, "float32", ["M", 1]);
   const gradients = new Map<string, string>();
   let embeddedGradient: string | undefined;
@@ -213,30 +212,29 @@ export function attend(
 
 type LayerNames = ReturnType<typeof layerParameterNames>;
 
-/** One transformer layer on the residual stream [N, width]; every norm's weight is folded into the next matrix. */
+/** One transformer layer on the residual stream [N, width]. */
 function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlock[]) {
   const { headCount, keyValueHeadCount } = config;
   const features = layerFeatures(config);
   const size = headSize(config);
   const turned = headCount + keyValueHeadCount;
   const tables = rotaryConstants(tape, config);
+  const norm = (x: Value, weight: Value): Value => rmsNorm(tape, x, weight, { epsilon: config.rmsNormEpsilon });
 
   /** Queries and keys in their positions, [B, heads, T, size] each; normalized head by head before if asked for. */
   const turn = (queryKey: Value, parameter: (name: string) => Value, names: LayerNames): Value[] => {
     const heads = [headCount, keyValueHeadCount];
     if (!features.queryKeyNorm) return split(tape, rotate(tape, queryKey, tables), 1, heads);
-    const [query, key] = split(tape, rmsNormalize(tape, queryKey, config.rmsNormEpsilon), 1, heads);
-    const scaled = [mul(tape, query!, parameter(names.queryNorm)), mul(tape, key!, parameter(names.keyNorm))];
-    return scaled.map((x) => rotate(tape, x, tables));
+    const [query, key] = split(tape, queryKey, 1, heads);
+    const normalized = [norm(query!, parameter(names.queryNorm)), norm(key!, parameter(names.keyNorm))];
+    return normalized.map((x) => rotate(tape, x, tables));
   };
 
   return (hidden: Value, parameter: (name: string) => Value, names: LayerNames): Value => {
-    const folded = (matrix: string, norm: string): Value => mul(tape, parameter(matrix), parameter(norm));
     const biasOf = (name: string, exists: boolean): Value | undefined => (exists ? parameter(name) : undefined);
-    const attentionInput = rmsNormalize(tape, hidden, config.rmsNormEpsilon);
-    const projection = folded(names.queryKeyValue, names.attentionNorm);
+    const attentionInput = norm(hidden, parameter(names.attentionNorm));
     const projectionBias = biasOf(names.queryKeyValueBias, features.queryKeyValueBias);
-    const projected = linear(tape, attentionInput, projection, projectionBias);
+    const projected = linear(tape, attentionInput, parameter(names.queryKeyValue), projectionBias);
     const byHead = reshape(tape, projected, ["B", "T", turned + keyValueHeadCount, size]);
     const [queryKey, value] = split(tape, transpose(tape, byHead, [0, 2, 1, 3]), 1, [turned, keyValueHeadCount]);
     const [query, key] = turn(queryKey!, parameter, names);
@@ -244,9 +242,9 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
     const outputBias = biasOf(names.attentionOutputBias, features.attentionOutputBias);
     const afterAttention = add(tape, hidden, linear(tape, joined, parameter(names.attentionOutput), outputBias));
 
-    const feedForwardInput = rmsNormalize(tape, afterAttention, config.rmsNormEpsilon);
+    const feedForwardInput = norm(afterAttention, parameter(names.feedForwardNorm));
     const read = (matrix: string, bias: string): Value =>
-      linear(tape, feedForwardInput, folded(matrix, names.feedForwardNorm), biasOf(bias, features.feedForwardBias));
+      linear(tape, feedForwardInput, parameter(matrix), biasOf(bias, features.feedForwardBias));
     const gate = read(names.gate, names.gateBias);
     const up = read(names.up, names.upBias);
     const downBias = biasOf(names.downBias, features.feedForwardBias);

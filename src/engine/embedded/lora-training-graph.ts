@@ -1,13 +1,10 @@
-/**
- * The training graph of a low-rank adapter: the base model's tensors are inputs without gradients, read where they lie.
- * Norm weights scale the activations instead of being folded into the matrices, of which a second copy would be made.
- */
+/** The training graph of a low-rank adapter: the base model's tensors are inputs without gradients, read where they lie. */
 import type { Value } from "./autodiff.ts";
 import { headSize, layerFeatures, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
 import { assembleGraph, attend, rotaryConstants, type GraphModel, type TrainingGraph } from "./llama-training-graph.ts";
 import { adapterNames, type LoraSettings } from "./low-rank-adapter.ts";
-import { adaptedLinear, add, frozenLinear, linear, reshape, scaleBy, transpose } from "./operators.ts";
-import { rmsNormalize, rotate, swiGlu } from "./transformer-operators.ts";
+import { adaptedLinear, add, frozenLinear, linear, reshape, transpose } from "./operators.ts";
+import { frozenRmsNorm, rotate, swiGlu } from "./transformer-operators.ts";
 
 export interface LoraGraphOptions {
   readonly withGradients: boolean;
@@ -47,7 +44,7 @@ export function buildLoraTrainingGraph(
       return a && b ? adaptedLinear(tape, x, { w, c }, { a, b, scale }) : frozenLinear(tape, x, w, c);
     };
     const normalize = (x: Value, weight: string): Value =>
-      scaleBy(tape, rmsNormalize(tape, x, config.rmsNormEpsilon), constant(weight));
+      frozenRmsNorm(tape, x, constant(weight), { epsilon: config.rmsNormEpsilon });
 
     return {
       embedding: constant("model.embed_tokens.weight"),
@@ -79,12 +76,12 @@ export function buildLoraTrainingGraph(
           return add(tape, afterAttention, down);
         };
       },
-      read: (normalized) => {
-        const rows = scaleBy(tape, normalized, constant("model.norm.weight"));
-        if (config.output === "score") return linear(tape, rows, trained.get("score")!);
+      read: (rows) => {
+        const normalized = normalize(rows, "model.norm.weight");
+        if (config.output === "score") return linear(tape, normalized, trained.get("score")!);
         return frozenLinear(
           tape,
-          rows,
+          normalized,
           constant(config.tieEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"),
         );
       },

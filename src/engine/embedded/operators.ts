@@ -94,11 +94,6 @@ export function linear(tape: Tape, a: Value, b: Value, c?: Value): Value {
   ]);
 }
 
-/** y = x ∘ w with a constant w, which gets no gradient; broadcasting must not enlarge x. d(x) = g ∘ w. */
-export function scaleBy(tape: Tape, x: Value, w: Value): Value {
-  return tape.record(multiply(tape, x, w), [x], (g) => [multiply(tape, g, w)]);
-}
-
 /** y = x·wᵀ + c like `linear`, with constants w and c, which get no gradient. d(x) = g·w. */
 export function frozenLinear(tape: Tape, x: Value, w: Value, c?: Value): Value {
   const operands = c === undefined ? [x, w] : [x, w, c];

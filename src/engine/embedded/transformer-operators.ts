@@ -7,38 +7,69 @@ import type { RopeScaling } from "./llama-parameters.ts";
 import { MICROSOFT_DOMAIN, type Dimension } from "./onnx-writer.ts";
 
 /**
- * y = x / rms(x) over the last axis, rms(x) = √(mean(x²) + ε), without a scale (fold the scale into what follows).
- * d(x) = (g − y ∘ mean(g ∘ y)) / rms(x); the operator's second output is 1 / rms(x).
+ * y = w ∘ x̂ with x̂ = x / rms(x) over the last axis, rms(x) = √(mean(x²) + ε), and a weight w [width]. With r = 1 / rms(x),
+ * the operator's second output: d(w) = Σ over the rows of r ∘ g ∘ x; d(x) = r ∘ (g ∘ w − x̂ ∘ mean(g ∘ w ∘ x̂)).
+ * Both need t = g ∘ x, and their sums are products of t with a vector: d(w) = rᵀ·t and
+ * d(x) = g ∘ w ∘ r − x ∘ c with c = r³ ∘ (t·w) / width, which has one number per row.
  */
-export function rmsNormalize(tape: Tape, x: Value, epsilon: number): Value {
+export function rmsNorm(tape: Tape, x: Value, weight: Value, options: { readonly epsilon: number }): Value {
+  const { y, backward } = normalize(tape, x, weight, options.epsilon);
+  return tape.record(y, [x, weight], (g) => {
+    const { products, inverseRms, dx } = backward(g);
+    const rows = tape.reshapeOnly(inverseRms, [1, products.shape[0]!]);
+    const dw = tape.operator("Gemm", [rows, products], [1, weight.shape[0]!]);
+    return [dx, tape.reshapeOnly(dw, weight.shape)];
+  });
+}
+
+/** `rmsNorm` with a constant weight, which gets no gradient. */
+export function frozenRmsNorm(tape: Tape, x: Value, weight: Value, options: { readonly epsilon: number }): Value {
+  const { y, backward } = normalize(tape, x, weight, options.epsilon);
+  return tape.record(y, [x], (g) => [backward(g).dx]);
+}
+
+/** What both norms compute. Backward works on rows: x of any shape is seen as a matrix [rows, width]. */
+function normalize(tape: Tape, x: Value, weight: Value, epsilon: number) {
   const width = x.shape.at(-1);
   if (typeof width !== "number") throw new Error("the normalized axis must have a known extent");
-  const ones = tape.constant(new Float32Array(width).fill(1), [width]);
   const attributes = { axis: -1, epsilon: { float: epsilon } };
-  const names = tape.graph.nodeWithOutputs("SimplifiedLayerNormalization", [x.name, ones.name], 2, attributes);
+  const names = tape.graph.nodeWithOutputs("SimplifiedLayerNormalization", [x.name, weight.name], 2, attributes);
   const y: Value = { name: names[0]!, shape: x.shape };
-  const inverseRms: Value = { name: names[1]!, shape: [...x.shape.slice(0, -1), 1] };
-  return tape.record(y, [x], (g) => {
-    const mean = tape.reduce("ReduceMean", tape.operator("Mul", [g, y], x.shape), [x.shape.length - 1]);
-    const centred = tape.operator("Sub", [g, tape.operator("Mul", [y, mean], x.shape)], x.shape);
-    return [tape.operator("Mul", [centred, inverseRms], x.shape)];
-  });
+  const backward = (g: Value) => {
+    const rowShape = x.shape.slice(0, -1);
+    const rows = rowShape.every((extent) => typeof extent === "number")
+      ? rowShape.reduce((product, extent) => product * extent, 1)
+      : rowShape.join("·");
+    const shape = [rows, width];
+    const elementwise = (operator: string, a: Value, b: Value): Value => tape.operator(operator, [a, b], a.shape);
+    const matrix = tape.reshapeOnly(x, shape);
+    const gradient = tape.reshapeOnly(g, shape);
+    const inverseRms = tape.reshapeOnly({ name: names[1]!, shape: [...rowShape, 1] }, [rows, 1]);
+    const products = elementwise("Mul", gradient, matrix);
+    const column = tape.reshapeOnly(weight, [width, 1]);
+    const means = tape.operator("Gemm", [products, column], [rows, 1], { alpha: { float: 1 / width } });
+    const cube = elementwise("Mul", elementwise("Mul", inverseRms, inverseRms), inverseRms);
+    const weighted = elementwise("Mul", elementwise("Mul", gradient, weight), inverseRms);
+    const dx = elementwise("Sub", weighted, elementwise("Mul", matrix, elementwise("Mul", means, cube)));
+    return { products, inverseRms, dx: tape.reshapeOnly(dx, x.shape) };
+  };
+  return { y, backward };
 }
 
 /**
  * y = silu(gate) ∘ up with silu(z) = z·σ(z), QuickGelu with α = 1.
- * d(up) = g ∘ silu(gate); d(gate) = g ∘ up ∘ σ(gate) ∘ (1 + gate − silu(gate)).
+ * d(up) = g ∘ silu(gate). As silu'(z) = silu(z) + σ(z)·(1 − silu(z)), d(gate) = g ∘ up ∘ silu'(gate)
+ * = g ∘ (y + σ(gate) ∘ (up − y)), one pass over the widest activations less than with silu' itself.
  */
 export function swiGlu(tape: Tape, gate: Value, up: Value): Value {
   const { shape } = gate;
+  const elementwise = (operator: string, a: Value, b: Value): Value => tape.operator(operator, [a, b], shape);
   const silu = tape.operator("QuickGelu", [gate], shape, { alpha: { float: 1 } }, MICROSOFT_DOMAIN);
-  const y = tape.operator("Mul", [silu, up], shape);
+  const y = elementwise("Mul", silu, up);
   return tape.record(y, [gate, up], (g) => {
     const sigma = tape.operator("Sigmoid", [gate], shape);
-    const inner = tape.operator("Add", [tape.operator("Sub", [gate, silu], shape), tape.scalar(1)], shape);
-    const slope = tape.operator("Mul", [sigma, inner], shape);
-    const dGate = tape.operator("Mul", [tape.operator("Mul", [g, up], shape), slope], shape);
-    return [dGate, tape.operator("Mul", [g, silu], shape)];
+    const slope = elementwise("Add", elementwise("Mul", elementwise("Sub", up, y), sigma), y);
+    return [elementwise("Mul", slope, g), elementwise("Mul", silu, g)];
   });
 }
 
