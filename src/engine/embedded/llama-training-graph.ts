@@ -217,30 +217,30 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
   const { headCount, keyValueHeadCount } = config;
   const features = layerFeatures(config);
   const size = headSize(config);
-  const turned = headCount + keyValueHeadCount;
   const tables = rotaryConstants(tape, config);
   const norm = (x: Value, weight: Value): Value => rmsNorm(tape, x, weight, { epsilon: config.rmsNormEpsilon });
 
-  /** Queries and keys in their positions, [B, heads, T, size] each; normalized head by head before if asked for. */
-  const turn = (queryKey: Value, parameter: (name: string) => Value, names: LayerNames): Value[] => {
-    const heads = [headCount, keyValueHeadCount];
-    if (!features.queryKeyNorm) return split(tape, rotate(tape, queryKey, tables), 1, heads);
-    const [query, key] = split(tape, queryKey, 1, heads);
-    const normalized = [norm(query!, parameter(names.queryNorm)), norm(key!, parameter(names.keyNorm))];
-    return normalized.map((x) => rotate(tape, x, tables));
-  };
-
   return (hidden: Value, parameter: (name: string) => Value, names: LayerNames): Value => {
     const biasOf = (name: string, exists: boolean): Value | undefined => (exists ? parameter(name) : undefined);
+    /** stream + x·wᵀ + bias. The stream is the product's third input, which spares a pass over it. */
+    const addTo = (stream: Value, x: Value, matrix: string, bias: Value | undefined): Value => {
+      const sum = linear(tape, x, parameter(matrix), stream);
+      return bias === undefined ? sum : add(tape, sum, bias);
+    };
+    /** Heads [B, heads, T, size] in their positions; normalized one by one before if asked for. */
+    const turn = (heads: Value, weight: string): Value =>
+      rotate(tape, features.queryKeyNorm ? norm(heads, parameter(weight)) : heads, tables);
+
     const attentionInput = norm(hidden, parameter(names.attentionNorm));
     const projectionBias = biasOf(names.queryKeyValueBias, features.queryKeyValueBias);
     const projected = linear(tape, attentionInput, parameter(names.queryKeyValue), projectionBias);
-    const byHead = reshape(tape, projected, ["B", "T", turned + keyValueHeadCount, size]);
-    const [queryKey, value] = split(tape, transpose(tape, byHead, [0, 2, 1, 3]), 1, [turned, keyValueHeadCount]);
-    const [query, key] = turn(queryKey!, parameter, names);
-    const joined = attend(tape, config, { query: query!, key: key!, value: value! }, blocks);
+    const byHead = reshape(tape, projected, ["B", "T", headCount + 2 * keyValueHeadCount, size]);
+    const counts = [headCount, keyValueHeadCount, keyValueHeadCount];
+    const [query, key, value] = split(tape, transpose(tape, byHead, [0, 2, 1, 3]), 1, counts);
+    const turned = { query: turn(query!, names.queryNorm), key: turn(key!, names.keyNorm), value: value! };
+    const joined = attend(tape, config, turned, blocks);
     const outputBias = biasOf(names.attentionOutputBias, features.attentionOutputBias);
-    const afterAttention = add(tape, hidden, linear(tape, joined, parameter(names.attentionOutput), outputBias));
+    const afterAttention = addTo(hidden, joined, names.attentionOutput, outputBias);
 
     const feedForwardInput = norm(afterAttention, parameter(names.feedForwardNorm));
     const read = (matrix: string, bias: string): Value =>
@@ -248,6 +248,6 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
     const gate = read(names.gate, names.gateBias);
     const up = read(names.up, names.upBias);
     const downBias = biasOf(names.downBias, features.feedForwardBias);
-    return add(tape, afterAttention, linear(tape, swiGlu(tape, gate, up), parameter(names.down), downBias));
+    return addTo(afterAttention, swiGlu(tape, gate, up), names.down, downBias);
   };
 }

@@ -121,6 +121,10 @@ describe("every operator's gradient agrees with finite differences", () => {
       inputs: { a: [5, 3], b: [4, 3], c: [4] },
       build: (tape, { a, b, c }) => [linear(tape, a!, b!, c!)],
     },
+    "a linear map with a matrix of summands": {
+      inputs: { a: [5, 3], b: [4, 3], c: [5, 4] },
+      build: (tape, { a, b, c }) => [linear(tape, a!, b!, c!)],
+    },
     "the RMS norm": {
       inputs: { a: [4, 6], b: [6] },
       build: (tape, { a, b }) => [rmsNorm(tape, a!, b!, { epsilon: 1e-2 })],

@@ -80,9 +80,9 @@ export function split(tape: Tape, x: Value, axis: number, extents: readonly numb
 }
 
 /**
- * y = a·bᵀ + c with a [N, K], b [M, K] (the layout of weights in a checkpoint) and, if there is a bias, c [M].
- * d(a) = g·b, d(b) = gᵀ·a, d(c) = Σ over the rows of g; the first two are added to other contributions inside the
- * product's own Gemm.
+ * y = a·bᵀ + c with a [N, K], b [M, K] (the layout of weights in a checkpoint) and, if there is one, c, a bias [M] or
+ * other summands [N, M]. d(a) = g·b, d(b) = gᵀ·a, d(c) = g, summed over the rows for a bias; the first two are added to
+ * other contributions inside the product's own Gemm.
  */
 export function linear(tape: Tape, a: Value, b: Value, c?: Value): Value {
   const operands = c === undefined ? [a, b] : [a, b, c];

@@ -152,14 +152,15 @@ export function causalMask(options: { group: number; start: number; end: number 
  * Causal grouped-query attention: q [B, K, G, T, d], k and v [B, K, T, d] → [B, K, G, T, d]; the G query heads of a
  * group are rows of one product with their shared keys. Per block of queries, with α = 1/√d:
  * P = softmax(α·q·kᵀ + mask), o = P·v.
- * Backward: dP = g·vᵀ, dS = P ∘ (dP − rowsum(g ∘ o)), d(q) = α·dS·k, d(k) = α·dSᵀ·q, d(v) = Pᵀ·g.
+ * Backward: dP = g·vᵀ, dS = P ∘ (dP − rowsum(g ∘ o)), d(q) = α·dS·k, d(k) = α·dSᵀ·q, d(v) = Pᵀ·g. The row sums are
+ * computed for all blocks at once.
  * The blocks let early queries skip the keys that come after them.
  */
 export function causalAttention(tape: Tape, q: Value, k: Value, v: Value, blocks: readonly QueryBlock[]): Value {
   const [batch, keyValueHeads, group, time, headSize] = q.shape as [Dimension, number, number, Dimension, number];
   const alpha = 1 / Math.sqrt(headSize);
   const queryRows = (x: Value, block: QueryBlock): Value =>
-    tape.reshapeOnly(tape.slice(x, 3, block), [batch, keyValueHeads, block.rows, headSize]);
+    tape.reshapeOnly(tape.slice(x, 3, block), [batch, keyValueHeads, block.rows, x.shape[4]!]);
   const unfold = (x: Value, block: QueryBlock): Value =>
     tape.reshapeOnly(x, [batch, keyValueHeads, group, block.extent, headSize]);
   const concatenate = (pieces: Value[], shape: Shape, axis: number): Value =>
@@ -182,10 +183,10 @@ export function causalAttention(tape: Tape, q: Value, k: Value, v: Value, blocks
   );
 
   return tape.record(y, [q, k, v], (g) => {
-    const parts = states.map(({ block, queries, keys, values, probabilities, output }) => {
+    const allRowSums = tape.reduce("ReduceSum", tape.operator("Mul", [g, y], y.shape), [4]);
+    const parts = states.map(({ block, queries, keys, values, probabilities }) => {
       const dOutput = queryRows(g, block);
-      const product = tape.operator("Mul", [dOutput, output], output.shape);
-      const rowSums = tape.reduce("ReduceSum", product, [3]);
+      const rowSums = queryRows(allRowSums, block);
       const dProbabilities = tape.batchedProduct(dOutput, values, { transposeB: true });
       const centred = tape.operator("Sub", [dProbabilities, rowSums], dProbabilities.shape);
       const dScores = tape.operator("Mul", [probabilities, centred], centred.shape);
