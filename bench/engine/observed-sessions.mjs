@@ -29,11 +29,14 @@ export function observeSessions(extents) {
     const run = session.run.bind(session);
     const runObserved = async (/** @type {any[]} */ ...words) => {
       const started = performance.now();
-      // @ts-expect-error -- handed on as they came
-      const outputs = await run(...words);
-      msOfRuns += performance.now() - started;
-      state.runs++;
-      return outputs;
+      try {
+        // @ts-expect-error -- handed on as they came
+        return await run(...words);
+      } finally {
+        // A run may end with an error on purpose (`runInto`).
+        msOfRuns += performance.now() - started;
+        state.runs++;
+      }
     };
     return Object.assign(session, { run: runObserved });
   };

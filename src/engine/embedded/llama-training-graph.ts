@@ -44,6 +44,8 @@ export const TRAINING_INPUTS = {
 
 export interface TrainingGraph {
   readonly model: Uint8Array;
+  /** The first output, for `runInto`. */
+  readonly stopper: string;
   /** Output [M, 1]: log-probabilities of the targets in nats, or scores. */
   readonly values: string;
   /** Output per parameter name, of the parameter's shape; empty if only scoring. An embedding that is not the head has none. */
@@ -128,6 +130,7 @@ export function assembleGraph(
   const scoredHidden = gatherDistinctRows(tape, hidden, scored);
   const weights = tape.input(TRAINING_INPUTS.weights, ["M", 1]);
   const { loss, values } = readValues(tape, config, { read: () => model.read(scoredHidden), weights });
+  const stopper = tape.graph.sequenceOutput();
   tape.graph.output(values.name, "float32", ["M", 1]);
   const gradients = new Map<string, string>();
   let embeddedGradient: string | undefined;
@@ -143,6 +146,7 @@ export function assembleGraph(
 
   return {
     model: tape.graph.encode(),
+    stopper,
     values: values.name,
     gradients,
     embeddedGradient,

@@ -98,6 +98,13 @@ function valueInfoMessage(name: string, type: ElementType, shape: readonly Dimen
   return new Message().text(1, name).message(2, new Message().message(1, tensorType));
 }
 
+/** A sequence of float32 tensors of any shape. */
+function sequenceInfoMessage(name: string): Message {
+  const tensorType = new Message().message(1, new Message().integer(1, ELEMENT_TYPES.float32));
+  const sequenceType = new Message().message(4, new Message().message(1, tensorType));
+  return new Message().text(1, name).message(2, sequenceType);
+}
+
 function attributeMessage(name: string, value: Attribute): Message {
   const message = new Message().text(1, name);
   if (typeof value === "number") return message.integer(3, value).integer(20, 2);
@@ -123,6 +130,13 @@ export class OnnxGraph {
 
   output(name: string, type: ElementType, shape: readonly Dimension[]): void {
     this.#outputs.push(valueInfoMessage(name, type, shape));
+  }
+
+  /** An empty sequence as another output. */
+  sequenceOutput(): string {
+    const name = this.node("SequenceEmpty", []);
+    this.#outputs.push(sequenceInfoMessage(name));
+    return name;
   }
 
   /** A constant; `data` must not change before `encode`. */

@@ -8,7 +8,7 @@ import { buildLoraTrainingGraph } from "./lora-training-graph.ts";
 import type { LoadedAdapter } from "./low-rank-adapter.ts";
 import { microBatchTokens } from "./micro-batch-size.ts";
 import type { ParameterStore } from "./parameter-store.ts";
-import { closeSession, floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+import { closeSession, floatTensor, integerTensor, openSession, runInto, type Feeds } from "./session.ts";
 
 /** Lengths are padded to multiples of this, a multiple of the number of query blocks. */
 const LENGTH_GRANULARITY = 16;
@@ -182,7 +182,7 @@ export class Trainer {
     const width = this.#config.hiddenSize;
     const embeddedGradient = graph.embeddedGradient === undefined ? undefined : new Float32Array(tokens.length * width);
     if (embeddedGradient) outputs[graph.embeddedGradient!] = floatTensor(embeddedGradient, [tokens.length, width]);
-    await runSession(session, feeds, outputs);
+    await runInto(session, feeds, { stopper: graph.stopper, outputs });
 
     places.forEach(({ item, time }, i) => {
       logprobs[item]![time] = values[i]!;
