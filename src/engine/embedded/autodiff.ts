@@ -123,6 +123,14 @@ export class Tape {
     return this.operator("Slice", inputs, shape);
   }
 
+  /** Cuts x along `axis` into `count` pieces of `extent` each. */
+  cut(x: Value, axis: number, { count, extent }: { readonly count: number; readonly extent: Dimension }): Value[] {
+    if (count === 1) return [x];
+    const shape = x.shape.map((whole, i) => (i === axis ? extent : whole));
+    const names = this.graph.nodeWithOutputs("Split", [x.name], count, { axis, num_outputs: count });
+    return names.map((name) => ({ name, shape }));
+  }
+
   /** Reshape without a record. A named dimension is copied (0), inferred (−1) or, if neither is possible, fed. */
   reshapeOnly(x: Value, shape: Shape): Value {
     if (shapesEqual(x.shape, shape)) return x;

@@ -125,7 +125,7 @@ export function rotate(tape: Tape, x: Value, tables: { cosine: Value; sine: Valu
   return tape.record(turn(x, tables.sine), [x], (g) => [turn(g, tables.negativeSine)]);
 }
 
-/** One block of queries of causal attention: queries [start, end), which see the keys [0, end). */
+/** One of several equally long blocks of queries of causal attention: queries [start, end), which see the keys [0, end). */
 export interface QueryBlock {
   readonly start: Dimension;
   readonly end: Dimension;
@@ -159,16 +159,20 @@ export function causalMask(options: { group: number; start: number; end: number 
 export function causalAttention(tape: Tape, q: Value, k: Value, v: Value, blocks: readonly QueryBlock[]): Value {
   const [batch, keyValueHeads, group, time, headSize] = q.shape as [Dimension, number, number, Dimension, number];
   const alpha = 1 / Math.sqrt(headSize);
-  const queryRows = (x: Value, block: QueryBlock): Value =>
-    tape.reshapeOnly(tape.slice(x, 3, block), [batch, keyValueHeads, block.rows, x.shape[4]!]);
+  /** Blocks of x [B, K, G, T, …], the heads of a group one below the other. */
+  const queryRows = (x: Value): Value[] =>
+    tape
+      .cut(x, 3, { count: blocks.length, extent: blocks[0]!.extent })
+      .map((piece, i) => tape.reshapeOnly(piece, [batch, keyValueHeads, blocks[i]!.rows, x.shape[4]!]));
   const unfold = (x: Value, block: QueryBlock): Value =>
     tape.reshapeOnly(x, [batch, keyValueHeads, group, block.extent, headSize]);
   const concatenate = (pieces: Value[], shape: Shape, axis: number): Value =>
     pieces.length === 1 ? pieces[0]! : tape.operator("Concat", pieces, shape, { axis });
 
-  const states = blocks.map((block) => {
+  const queryPieces = queryRows(q);
+  const states = blocks.map((block, i) => {
     const visible = { start: 0, end: block.end, extent: block.end };
-    const queries = queryRows(q, block);
+    const queries = queryPieces[i]!;
     const keys = tape.slice(k, 2, visible);
     const values = tape.slice(v, 2, visible);
     const scores = tape.batchedProduct(queries, keys, { transposeB: true, alpha });
@@ -183,12 +187,12 @@ export function causalAttention(tape: Tape, q: Value, k: Value, v: Value, blocks
   );
 
   return tape.record(y, [q, k, v], (g) => {
-    const allRowSums = tape.reduce("ReduceSum", tape.operator("Mul", [g, y], y.shape), [4]);
-    const parts = states.map(({ block, queries, keys, values, probabilities }) => {
-      const dOutput = queryRows(g, block);
-      const rowSums = queryRows(allRowSums, block);
+    const dOutputs = queryRows(g);
+    const rowSums = queryRows(tape.reduce("ReduceSum", tape.operator("Mul", [g, y], y.shape), [4]));
+    const parts = states.map(({ block, queries, keys, values, probabilities }, i) => {
+      const dOutput = dOutputs[i]!;
       const dProbabilities = tape.batchedProduct(dOutput, values, { transposeB: true });
-      const centred = tape.operator("Sub", [dProbabilities, rowSums], dProbabilities.shape);
+      const centred = tape.operator("Sub", [dProbabilities, rowSums[i]!], dProbabilities.shape);
       const dScores = tape.operator("Mul", [probabilities, centred], centred.shape);
       return {
         queries: unfold(tape.batchedProduct(dScores, keys, { alpha }), block),
@@ -197,15 +201,14 @@ export function causalAttention(tape: Tape, q: Value, k: Value, v: Value, blocks
       };
     });
     // A key in block j is seen by the queries of the blocks j, j + 1, …: sum their parts piece by piece.
-    const sumVisible = (gradients: readonly Value[]): Value =>
-      concatenate(
-        blocks.map((block, j) => {
-          const pieces = gradients.slice(j).map((gradient) => tape.slice(gradient, 2, block));
-          return pieces.length === 1 ? pieces[0]! : tape.operator("Sum", pieces, pieces[0]!.shape);
-        }),
-        [batch, keyValueHeads, time, headSize],
-        2,
-      );
+    const sumVisible = (gradients: readonly Value[]): Value => {
+      const cut = gradients.map((gradient, i) => tape.cut(gradient, 2, { count: i + 1, extent: blocks[0]!.extent }));
+      const sums = blocks.map((_, j) => {
+        const pieces = cut.slice(j).map((of) => of[j]!);
+        return pieces.length === 1 ? pieces[0]! : tape.operator("Sum", pieces, pieces[0]!.shape);
+      });
+      return concatenate(sums, [batch, keyValueHeads, time, headSize], 2);
+    };
     return [
       concatenate(
         parts.map((part) => part.queries),
