@@ -71,8 +71,11 @@ export interface GraphModel {
   readonly trainsEmbedding: boolean;
   /** By parameter name; each gets a gradient of its shape. */
   readonly trained: readonly (readonly [name: string, value: Value])[];
-  /** Makes one transformer layer on the residual stream [N, width]. */
-  layers(blocks: readonly QueryBlock[]): (hidden: Value, index: number) => Value;
+  /**
+   * Makes one transformer layer on the residual stream [N, width]. With `scored` [M] it continues, once all positions have
+   * been attended to, with the rows named there alone: [M, width].
+   */
+  layers(blocks: readonly QueryBlock[]): (hidden: Value, index: number, scored?: Value) => Value;
   /** Logits [M, vocabulary] or scores [M, 1] of rows [M, width] of the last layer, not yet normalized. */
   read(rows: Value): Value;
 }
@@ -92,7 +95,7 @@ export function buildTrainingGraph(
       trained: [...parameters].filter(([name]) => name !== "embedding" || !onlyGathered),
       layers: (blocks) => {
         const layer = layerBuilder(tape, config, blocks);
-        return (hidden, index) => layer(hidden, parameter, layerParameterNames(index));
+        return (hidden, index, scored) => layer(hidden, parameter, layerParameterNames(index), scored);
       },
       read: (rows) => {
         const normalized = rmsNorm(tape, rows, parameter("finalNorm"), { epsilon: config.rmsNormEpsilon });
@@ -126,10 +129,12 @@ export function assembleGraph(
   const embedded = tape.operator("Gather", [model.embedding, tokens], ["N", config.hiddenSize]);
   let hidden = embedded;
   const layer = model.layers(blocks);
-  for (let index = 0; index < config.layerCount; index++) hidden = layer(hidden, index);
-  const scoredHidden = gatherDistinctRows(tape, hidden, scored);
+  // After the last attention only the scored rows are of use: less than half of them when prompts are long, one in a
+  // sequence that gets a score.
+  const last = config.layerCount - 1;
+  for (let index = 0; index <= last; index++) hidden = layer(hidden, index, index === last ? scored : undefined);
   const weights = tape.input(TRAINING_INPUTS.weights, ["M", 1]);
-  const { loss, values } = readValues(tape, config, { read: () => model.read(scoredHidden), weights });
+  const { loss, values } = readValues(tape, config, { read: () => model.read(hidden), weights });
   const stopper = tape.graph.sequenceOutput();
   tape.graph.output(values.name, "float32", ["M", 1]);
   const gradients = new Map<string, string>();
@@ -199,6 +204,10 @@ export function rotaryConstants(tape: Tape, config: LlamaConfig): { cosine: Valu
   };
 }
 
+/** The rows of several matrices that are named; all rows if none are. */
+export const gatherAll = (tape: Tape, matrices: readonly Value[], rows: Value | undefined): Value[] =>
+  matrices.map((matrix) => (rows === undefined ? matrix : gatherDistinctRows(tape, matrix, rows)));
+
 /** Queries [B, H, T, size] over keys and values [B, K, T, size] → the heads of each token side by side, [N, H·size]. */
 export function attend(
   tape: Tape,
@@ -216,7 +225,7 @@ export function attend(
 
 type LayerNames = ReturnType<typeof layerParameterNames>;
 
-/** One transformer layer on the residual stream [N, width]. */
+/** One transformer layer, as `GraphModel.layers`. */
 function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlock[]) {
   const { headCount, keyValueHeadCount } = config;
   const features = layerFeatures(config);
@@ -224,7 +233,7 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
   const tables = rotaryConstants(tape, config);
   const norm = (x: Value, weight: Value): Value => rmsNorm(tape, x, weight, { epsilon: config.rmsNormEpsilon });
 
-  return (hidden: Value, parameter: (name: string) => Value, names: LayerNames): Value => {
+  return (hidden: Value, parameter: (name: string) => Value, names: LayerNames, scored?: Value): Value => {
     const biasOf = (name: string, exists: boolean): Value | undefined => (exists ? parameter(name) : undefined);
     /** stream + x·wᵀ + bias. The stream is the product's third input, which spares a pass over it. */
     const addTo = (stream: Value, x: Value, matrix: string, bias: Value | undefined): Value => {
@@ -244,7 +253,8 @@ function layerBuilder(tape: Tape, config: LlamaConfig, blocks: readonly QueryBlo
     const turned = { query: turn(query!, names.queryNorm), key: turn(key!, names.keyNorm), value: value! };
     const joined = attend(tape, config, turned, blocks);
     const outputBias = biasOf(names.attentionOutputBias, features.attentionOutputBias);
-    const afterAttention = addTo(hidden, joined, names.attentionOutput, outputBias);
+    const [stream, attended] = gatherAll(tape, [hidden, joined], scored);
+    const afterAttention = addTo(stream!, attended!, names.attentionOutput, outputBias);
 
     const feedForwardInput = norm(afterAttention, parameter(names.feedForwardNorm));
     const read = (matrix: string, bias: string): Value =>

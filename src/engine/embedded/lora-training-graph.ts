@@ -1,7 +1,14 @@
 /** The training graph of a low-rank adapter: the base model's tensors are inputs without gradients, read where they lie. */
 import type { Value } from "./autodiff.ts";
 import { headSize, layerFeatures, type LlamaConfig, type ParameterLayout } from "./llama-parameters.ts";
-import { assembleGraph, attend, rotaryConstants, type GraphModel, type TrainingGraph } from "./llama-training-graph.ts";
+import {
+  assembleGraph,
+  attend,
+  gatherAll,
+  rotaryConstants,
+  type GraphModel,
+  type TrainingGraph,
+} from "./llama-training-graph.ts";
 import { adapterNames, type LoraSettings } from "./low-rank-adapter.ts";
 import { adaptedLinear, add, frozenLinear, linear, reshape, transpose } from "./operators.ts";
 import { frozenRmsNorm, rotate, swiGlu } from "./transformer-operators.ts";
@@ -56,7 +63,7 @@ export function buildLoraTrainingGraph(
           transpose(tape, reshape(tape, x, ["B", "T", heads, size]), [0, 2, 1, 3]);
         const turn = (x: Value, norm: string): Value =>
           rotate(tape, features.queryKeyNorm ? normalize(x, norm) : x, tables);
-        return (hidden, index) => {
+        return (hidden, index, scored) => {
           const prefix = `model.layers.${index}`;
           const attention = `${prefix}.self_attn`;
           const x = normalize(hidden, `${prefix}.input_layernorm.weight`);
@@ -66,8 +73,9 @@ export function buildLoraTrainingGraph(
           const key = turn(project("k_proj", keyValueHeadCount), `${attention}.k_norm.weight`);
           const value = project("v_proj", keyValueHeadCount);
           const joined = attend(tape, config, { query, key, value }, blocks);
-          const output = apply(joined, `${attention}.o_proj`, features.attentionOutputBias);
-          const afterAttention = add(tape, hidden, output);
+          const [stream, attended] = gatherAll(tape, [hidden, joined], scored);
+          const output = apply(attended!, `${attention}.o_proj`, features.attentionOutputBias);
+          const afterAttention = add(tape, stream!, output);
 
           const y = normalize(afterAttention, `${prefix}.post_attention_layernorm.weight`);
           const gate = apply(y, `${prefix}.mlp.gate_proj`, features.feedForwardBias);
