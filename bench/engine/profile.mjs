@@ -1,6 +1,6 @@
 // Where the embedded engine's time goes: a run of its own, observed, so that observing slows no figure of the others. It is
 // one replica of the model that is observed, on one thread with its share of the work.
-import { COLUMN_GRANULARITY, PREFILL_ROWS } from "../../dist/engine/embedded/decode-graph.js";
+import { PROMPT_GRANULARITY } from "../../dist/engine/embedded/decode-graph.js";
 import { KINDS } from "./operator-kinds.mjs";
 import { Side } from "./side.mjs";
 
@@ -19,8 +19,8 @@ export async function profileOf(workload, model, { spec, threads, seconds }) {
   const { length, promptTokens, config } = model;
   const rows = Math.ceil(model.rows / threads);
   const samples = Math.ceil(model.samples / threads);
-  // The prompt is computed in a batch of its own, padded.
-  const prefilled = PREFILL_ROWS * Math.ceil((promptTokens - 1) / COLUMN_GRANULARITY) * COLUMN_GRANULARITY;
+  // The prompt is computed apart from the samples, padded.
+  const prefilled = Math.ceil((promptTokens - 1) / PROMPT_GRANULARITY) * PROMPT_GRANULARITY;
   const tokens = workload === "sampling" ? [samples, prefilled] : [rows * length];
   const { hiddenSize: width, intermediateSize: feedForward, vocabularySize: vocabulary } = config;
   const profile = { tokens, width, feedForward, vocabulary };

@@ -2,11 +2,16 @@
  * The graphs that sample: one step of decoding over a cache of keys and values, and the prefill that writes the cache
  * of whole prompts.
  *
- * What a row computes must not depend, in its last bit, on what else is in the batch, nor on how much of the cache is
- * padding. Three things see to that. Products with weights run with a number of rows of which the accumulation order
- * does not depend. Softmaxes run over a multiple of 64 columns in which masked columns come last, so that the vector
- * lanes into which a column is summed stay the same and padding adds exact zeros; the token's own score stands first,
- * which is why caches hold 64·n − 1 positions. Products with the cache sum over positions in order.
+ * Rows that share a prompt attend to it in common: a step's time is the reading of its caches, and a prompt is read once
+ * for all members of a sharing, in one product. What a row decodes itself lies in a cache of its own. The two parts and the
+ * token itself are columns of one softmax.
+ *
+ * What a row computes must not depend, in its last bit, on what else is in the batch: on the other rows, on those it
+ * shares its prompt with, on how much of a cache is padding. Three things see to that. Products run with two rows or more
+ * where their number may vary: then every row is summed in the same order, which is another than that of a product of a
+ * single row. Softmaxes put a column into a vector lane by its index (16 lanes at most) and sum each lane in order, so the
+ * parts begin at multiples of 16 columns, masked columns come last in them and add exact zeros. Products with caches
+ * sum over positions in order.
  */
 import {
   headSize,
@@ -16,16 +21,16 @@ import {
   type LlamaConfig,
   type ParameterLayout,
 } from "./llama-parameters.ts";
-import { MICROSOFT_DOMAIN, OnnxGraph, type Dimension } from "./onnx-writer.ts";
+import { MICROSOFT_DOMAIN, OnnxGraph } from "./onnx-writer.ts";
 import { rotaryTables } from "./transformer-operators.ts";
 
-/** Softmaxes run over multiples of so many columns. */
-export const COLUMN_GRANULARITY = 64;
+/** Prompts are padded to multiples of so many positions. */
+export const PROMPT_GRANULARITY = 64;
 
-/** Rows of the prefill graph. */
+/** Most prompts of one prefill. */
 export const PREFILL_ROWS = 8;
 
-/** Inputs, besides caches and (in prefill) the parameters under their own names. */
+/** Inputs, besides (in prefill, or where they are no constants) the parameters under their own names. */
 export const DECODE_INPUTS = {
   /** int64 [rows] (decode) or [rows·T] (prefill). */
   tokens: "tokens",
@@ -33,11 +38,20 @@ export const DECODE_INPUTS = {
   positions: "positions",
   /** float32 [rows, 1]: 1 / temperature (decode). */
   inverseTemperature: "inverseTemperature",
-  /** float32 [rows, 1, 1, 1 + capacity] (decode) or [group·T, T] (prefill): 0 where to look, else −1e30. */
+  /** float32 [rows, 1, 1, P + S + 1] (decode) or [group·T, T] (prefill): 0 where to look, else −1e30. */
   mask: "mask",
+  /** int64 [3]: P, S, 1, the extents of the columns' three parts (decode). */
+  parts: "parts",
+  /** int64 [sharings, keyValueHeads, members·group]: which of the [rows·heads] queries (decode). */
+  toSharings: "toSharings",
+  /** int64 [rows, keyValueHeads, group]: the inverse, which of the [sharings·keyValueHeads·members·group] (decode). */
+  toRows: "toRows",
   /** int64 [4]: rows, T, heads, head size (prefill). */
   headShape: "headShape",
-  /** float32 [rows, keyValueHeads, capacity, headSize]. */
+  /** float32 [sharings, keyValueHeads, P, headSize]: of the prompts (decode). */
+  promptKeys: (layer: number): string => `promptKeys${layer}`,
+  promptValues: (layer: number): string => `promptValues${layer}`,
+  /** float32 [rows, keyValueHeads, S, headSize]: of each row's own tokens (decode). */
   keys: (layer: number): string => `keys${layer}`,
   values: (layer: number): string => `values${layer}`,
 } as const;
@@ -48,7 +62,7 @@ export interface DecodeGraph {
   readonly logProbabilities: string;
   /** float32 [rows, vocabulary]: p at each row's temperature. */
   readonly probabilities: string;
-  /** float32 [rows, keyValueHeads, 2·layers, headSize]: this token's key and value of each layer in turn. */
+  /** float32 [2·layers·rows, keyValueHeads, 1, headSize]: this token's key and value of each layer in turn. */
   readonly newKeysAndValues: string;
 }
 
@@ -64,8 +78,10 @@ class LayerGraph {
   readonly config: LlamaConfig;
   readonly features: ReturnType<typeof layerFeatures>;
   readonly parameter: (name: string) => string;
-  readonly cosine: string;
-  readonly sine: string;
+  /** Cosine and sine of each position. */
+  readonly #keyTurns: readonly string[];
+  /** The same, times 1/√headSize: turning queries scales them, too. */
+  readonly #queryTurns: readonly string[];
 
   /** With weights these become constants (packed once by the runtime); else the parameters are inputs. */
   constructor(config: LlamaConfig, layout: ParameterLayout, weights: Float32Array | undefined) {
@@ -83,8 +99,16 @@ class LayerGraph {
     const size = headSize(config);
     const positions = paddedContextLength(config);
     const tables = rotaryTables({ positions, headSize: size, theta: config.ropeTheta, scaling: config.ropeScaling });
-    this.cosine = this.graph.constant("float32", [positions, size / 2], tables.cosine);
-    this.sine = this.graph.constant("float32", [positions, size / 2], tables.sine);
+    const turns = (scale: number): string[] =>
+      [tables.cosine, tables.sine].map((table) =>
+        this.graph.constant(
+          "float32",
+          [positions, size / 2],
+          table.map((value) => scale * value),
+        ),
+      );
+    this.#keyTurns = turns(1);
+    this.#queryTurns = turns(1 / Math.sqrt(size));
   }
 
   norm(x: string, weight: string): string {
@@ -102,10 +126,6 @@ class LayerGraph {
     return this.graph.nodeWithOutputs("Split", [x, this.graph.integers(...extents)], extents.length, { axis: 1 });
   }
 
-  rotate(x: string, positions: string): string {
-    return this.graph.node("RotaryEmbedding", [x, positions, this.cosine, this.sine], {}, MICROSOFT_DOMAIN);
-  }
-
   /** Queries, keys and values of a layer in one, [rows, width of all heads]. */
   project(hidden: string, index: number): string {
     const names = layerParameterNames(index);
@@ -113,14 +133,20 @@ class LayerGraph {
     return this.linear(input, names.queryKeyValue, this.features.queryKeyValueBias && names.queryKeyValueBias);
   }
 
-  /** Queries and keys in their positions, from [rows, heads, T, size]. */
-  turn(queryKey: string, positions: string, index: number): string[] {
-    const heads = [this.config.headCount, this.config.keyValueHeadCount];
-    if (!this.features.queryKeyNorm) return this.split(this.rotate(queryKey, positions), heads);
+  /** Queries (times 1/√headSize) and keys in their positions, and values, from [rows, heads, T, size]. */
+  attended(byHead: string, positions: string, index: number): { query: string; key: string; value: string } {
+    const { headCount, keyValueHeadCount } = this.config;
+    const parts = this.split(byHead, [headCount, keyValueHeadCount, keyValueHeadCount]);
+    const [query, key, value] = parts as [string, string, string];
     const names = layerParameterNames(index);
-    const [query, key] = this.split(queryKey, heads);
-    const normalized = [this.norm(query!, names.queryNorm), this.norm(key!, names.keyNorm)];
-    return normalized.map((x) => this.rotate(x, positions));
+    const normalized = (x: string, weight: string): string => (this.features.queryKeyNorm ? this.norm(x, weight) : x);
+    const turned = (x: string, turns: readonly string[]): string =>
+      this.graph.node("RotaryEmbedding", [x, positions, ...turns], {}, MICROSOFT_DOMAIN);
+    return {
+      query: turned(normalized(query, names.queryNorm), this.#queryTurns),
+      key: turned(normalized(key, names.keyNorm), this.#keyTurns),
+      value,
+    };
   }
 
   /** What attention adds to the residual stream. */
@@ -129,10 +155,9 @@ class LayerGraph {
     return this.linear(joined, names.attentionOutput, this.features.attentionOutputBias && names.attentionOutputBias);
   }
 
-  /** α·queries·keysᵀ with α = 1/√headSize. */
+  /** queries·keysᵀ. No factor here: with one, the runtime has no direct product of a single query. */
   scores(queries: string, keys: string): string {
-    const attributes = { transB: 1, alpha: { float: 1 / Math.sqrt(headSize(this.config)) } };
-    return this.graph.node("FusedMatMul", [queries, keys], attributes, MICROSOFT_DOMAIN);
+    return this.graph.node("FusedMatMul", [queries, keys], { transB: 1 }, MICROSOFT_DOMAIN);
   }
 
   softmax(x: string): string {
@@ -173,41 +198,52 @@ export function buildDecodeGraph(
   const positions = graph.input(DECODE_INPUTS.positions, "int64", [rows, 1]);
   const inverseTemperature = graph.input(DECODE_INPUTS.inverseTemperature, "float32", [rows, 1]);
   const mask = graph.input(DECODE_INPUTS.mask, "float32", [rows, 1, 1, "columns"]);
-  const cacheShape: Dimension[] = [rows, keyValueHeadCount, "capacity", size];
-  const columns = (x: string, start: number, end: number): string =>
-    graph.node("Slice", [x, graph.integers(start), graph.integers(end), graph.integers(3)]);
+  const parts = graph.input(DECODE_INPUTS.parts, "int64", [3]);
+  const group = headCount / keyValueHeadCount;
+  const toSharings = graph.input(DECODE_INPUTS.toSharings, "int64", ["sharings", keyValueHeadCount, "queries"]);
+  const toRows = graph.input(DECODE_INPUTS.toRows, "int64", [rows, keyValueHeadCount, group]);
+  // Both pick vectors of a four-dimensional x along its last axis.
+  const gather = (x: string, which: string): string =>
+    graph.node("Gather", [graph.node("Flatten", [x], { axis: 3 }), which]);
 
   let hidden = graph.node("Gather", [layers.parameter("embedding"), tokens]);
   const made: string[] = [];
   for (let index = 0; index < layerCount; index++) {
-    const cachedKeys = graph.input(DECODE_INPUTS.keys(index), "float32", cacheShape);
-    const cachedValues = graph.input(DECODE_INPUTS.values(index), "float32", cacheShape);
+    const cached = (name: string, extents: readonly [string | number, string]): string =>
+      graph.input(name, "float32", [extents[0], keyValueHeadCount, extents[1], size]);
+    const promptKeys = cached(DECODE_INPUTS.promptKeys(index), ["sharings", "P"]);
+    const promptValues = cached(DECODE_INPUTS.promptValues(index), ["sharings", "P"]);
+    const pastKeys = cached(DECODE_INPUTS.keys(index), [rows, "S"]);
+    const pastValues = cached(DECODE_INPUTS.values(index), [rows, "S"]);
     const byHead = layers.reshape(layers.project(hidden, index), [rows, headCount + 2 * keyValueHeadCount, 1, size]);
-    const [queryKey, value] = layers.split(byHead, [headCount + keyValueHeadCount, keyValueHeadCount]);
-    const [query, key] = layers.turn(queryKey!, positions, index);
-    made.push(key!, value!);
-    const grouped = layers.reshape(query!, [rows, keyValueHeadCount, headCount / keyValueHeadCount, size]);
-    const own = layers.scores(grouped, key!);
-    const past = layers.scores(grouped, cachedKeys);
-    const scores = layers.add(graph.node("Concat", [own, past], { axis: 3 }), mask);
-    const probabilities = layers.softmax(scores);
-    const fromOwn = graph.node("Mul", [columns(probabilities, 0, 1), value!]);
-    const fromPast = graph.node("MatMul", [columns(probabilities, 1, 1 << 30), cachedValues]);
-    const joined = layers.reshape(layers.add(fromPast, fromOwn), [rows, headCount * size]);
+    const { query, key, value } = layers.attended(byHead, positions, index);
+    made.push(key, value);
+    const grouped = layers.reshape(query, [rows, keyValueHeadCount, group, size]);
+    const scores = [
+      gather(layers.scores(gather(grouped, toSharings), promptKeys), toRows),
+      layers.scores(grouped, pastKeys),
+      layers.scores(grouped, key),
+    ];
+    const probabilities = layers.softmax(layers.add(graph.node("Concat", scores, { axis: 3 }), mask));
+    const [toPrompt, toPast, toOwn] = graph.nodeWithOutputs("Split", [probabilities, parts], 3, { axis: 3 });
+    const fromPrompt = gather(graph.node("MatMul", [gather(toPrompt!, toSharings), promptValues]), toRows);
+    const fromPast = graph.node("MatMul", [toPast!, pastValues]);
+    const fromOwn = graph.node("Mul", [toOwn!, value]);
+    const joined = layers.reshape(layers.add(layers.add(fromPrompt, fromPast), fromOwn), [rows, headCount * size]);
     hidden = layers.add(hidden, layers.attentionOutput(joined, index));
     hidden = layers.feedForward(hidden, index);
   }
   const logits = layers.linear(layers.norm(hidden, "finalNorm"), config.tieEmbeddings ? "embedding" : "head");
   const logProbabilities = graph.node("LogSoftmax", [logits], { axis: -1 });
   const probabilities = layers.softmax(graph.node("Mul", [logits, inverseTemperature]));
-  const newKeysAndValues = graph.node("Concat", made, { axis: 2 });
+  const newKeysAndValues = graph.node("Concat", made, { axis: 0 });
   graph.output(logProbabilities, "float32", [rows, vocabularySize]);
   graph.output(probabilities, "float32", [rows, vocabularySize]);
-  graph.output(newKeysAndValues, "float32", [rows, keyValueHeadCount, 2 * layerCount, size]);
+  graph.output(newKeysAndValues, "float32", [2 * layerCount * rows, keyValueHeadCount, 1, size]);
   return { model: graph.encode(), logProbabilities, probabilities, newKeysAndValues };
 }
 
-/** Keys and values of PREFILL_ROWS prompts of T tokens, with the parameters as inputs. */
+/** Keys and values of prompts of T tokens, with the parameters as inputs. */
 export function buildPrefillGraph(config: LlamaConfig, layout: ParameterLayout): PrefillGraph {
   const { headCount, keyValueHeadCount, layerCount } = config;
   const size = headSize(config);
@@ -223,18 +259,18 @@ export function buildPrefillGraph(config: LlamaConfig, layout: ParameterLayout):
   for (let index = 0; index < layerCount; index++) {
     const projected = layers.project(hidden, index);
     const byHead = swapHeadsAndTime(graph.node("Reshape", [projected, headShape]));
-    const [queryKey, value] = layers.split(byHead, [headCount + keyValueHeadCount, keyValueHeadCount]);
-    const [query, key] = layers.turn(queryKey!, graph.integers(0), index);
-    made.push(key!, value!);
+    const { query, key, value } = layers.attended(byHead, graph.integers(0), index);
+    made.push(key, value);
     // The last layer's keys and values are all that is asked of it.
     if (index === layerCount - 1) break;
-    const grouped = layers.reshape(query!, [PREFILL_ROWS, keyValueHeadCount, -1, size]);
-    const probabilities = layers.softmax(layers.add(layers.scores(grouped, key!), mask));
-    const attended = layers.reshape(graph.node("MatMul", [probabilities, value!]), [PREFILL_ROWS, headCount, -1, size]);
+    // A reshaped extent of 0 stays as it is.
+    const grouped = layers.reshape(query, [0, keyValueHeadCount, -1, size]);
+    const probabilities = layers.softmax(layers.add(layers.scores(grouped, key), mask));
+    const attended = layers.reshape(graph.node("MatMul", [probabilities, value]), [0, headCount, -1, size]);
     const joined = layers.reshape(swapHeadsAndTime(attended), [-1, headCount * size]);
     hidden = layers.add(hidden, layers.attentionOutput(joined, index));
     hidden = layers.feedForward(hidden, index);
   }
-  for (const name of made) graph.output(name, "float32", [PREFILL_ROWS, keyValueHeadCount, "T", size]);
+  for (const name of made) graph.output(name, "float32", ["rows", keyValueHeadCount, "T", size]);
   return { model: graph.encode(), keysAndValues: made };
 }

@@ -20,11 +20,11 @@ const config: LlamaConfig = {
 
 /** Three steps of eight rows after prompts of different lengths. */
 async function decode(store: ParameterStore, options: { mostPackedBytes?: number }): Promise<StepResult> {
-  const decoder = new Decoder(config, store, { threads: 1, ...options });
+  const decoder = new Decoder(config, store, options);
   const prompts = [3, 20, 7].map((length) => Int32Array.from({ length }, (_, t) => (31 * t + length) % 300));
   const caches = await decoder.prefill(prompts);
-  const cache = new KeyValueCache(config, { rows: 8, capacity: 63 });
-  prompts.forEach((prompt, row) => cache.load(row, prompt.length, { caches, row }));
+  const cache = new KeyValueCache(config, { rows: 8, capacity: 32 });
+  prompts.forEach((prompt, row) => cache.start(row, { caches, row, length: prompt.length }));
   const inverseTemperatures = new Float32Array(8).fill(1);
   let result: StepResult | undefined;
   for (let step = 0; step < 3; step++) {

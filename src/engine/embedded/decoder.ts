@@ -3,23 +3,24 @@ import type { InferenceSession } from "onnxruntime-node";
 import {
   buildDecodeGraph,
   buildPrefillGraph,
-  COLUMN_GRANULARITY,
   DECODE_INPUTS,
-  PREFILL_ROWS,
+  PROMPT_GRANULARITY,
   type DecodeGraph,
   type PrefillGraph,
 } from "./decode-graph.ts";
-import type { KeyValueCache, PromptCaches } from "./key-value-cache.ts";
+import type { KeyValueCache } from "./key-value-cache.ts";
 import { headSize, type LlamaConfig } from "./llama-parameters.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 import { closeSession, floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+import type { PromptCaches } from "./shared-prompts.ts";
 import { causalMask } from "./transformer-operators.ts";
 
 /**
- * A step of so few rows runs on one thread: a second one gains it little, and costs it much whenever another process
- * (a sandbox at work, say) has the second core, since every operator waits for both threads.
+ * With more threads the runtime divides a product in ways that change the order of its sums with the number of rows. And a
+ * second thread gains a step little, but costs it much whenever another process (a sandbox at work, say) has the second
+ * core, since every operator waits for both.
  */
-const ONE_THREAD_ROWS = 32;
+const THREADS = 1;
 
 /**
  * The step graphs of a model up to this size hold its weights as constants, which the runtime packs for its products;
@@ -48,7 +49,6 @@ export interface StepResult {
 export class Decoder {
   readonly #config: LlamaConfig;
   readonly #store: SampledWeights;
-  readonly #threads: number;
   #prefill: Opened<PrefillGraph> | undefined;
   readonly #packsWeights: boolean;
   /** By number of rows; they hold a copy of the weights of `#version` if weights are packed. */
@@ -56,33 +56,28 @@ export class Decoder {
   #version = -1;
   readonly #prefillMasks = new Map<number, Float32Array>();
 
-  constructor(
-    config: LlamaConfig,
-    store: SampledWeights,
-    options: { readonly threads: number; readonly mostPackedBytes?: number },
-  ) {
+  constructor(config: LlamaConfig, store: SampledWeights, options: { readonly mostPackedBytes?: number } = {}) {
     this.#config = config;
     this.#store = store;
-    this.#threads = options.threads;
     this.#packsWeights = 4 * store.layout.totalLength <= (options.mostPackedBytes ?? MOST_PACKED_BYTES);
   }
 
-  /** Keys and values of up to PREFILL_ROWS prompts; all are computed at the length of the longest. */
+  /** Keys and values of prompts; all are computed at the length of the longest. */
   async prefill(prompts: readonly Int32Array[]): Promise<PromptCaches> {
     this.#prefill ??= await this.#openPrefill();
     const { graph, session } = this.#prefill;
     const { headCount, keyValueHeadCount } = this.#config;
     const group = headCount / keyValueHeadCount;
-    const longest = Math.max(...prompts.map((prompt) => prompt.length));
-    const time = Math.ceil(longest / COLUMN_GRANULARITY) * COLUMN_GRANULARITY;
-    const tokens = new BigInt64Array(PREFILL_ROWS * time);
+    const longest = Math.max(1, ...prompts.map((prompt) => prompt.length));
+    const time = Math.ceil(longest / PROMPT_GRANULARITY) * PROMPT_GRANULARITY;
+    const tokens = new BigInt64Array(prompts.length * time);
     prompts.forEach((prompt, row) => prompt.forEach((token, t) => (tokens[row * time + t] = BigInt(token))));
     let mask = this.#prefillMasks.get(time);
     if (mask === undefined) {
       mask = causalMask({ group, start: 0, end: time });
       this.#prefillMasks.set(time, mask);
     }
-    const heads = [PREFILL_ROWS, time, headCount + 2 * keyValueHeadCount, headSize(this.#config)];
+    const heads = [prompts.length, time, headCount + 2 * keyValueHeadCount, headSize(this.#config)];
     const feeds: Feeds = {
       [DECODE_INPUTS.tokens]: integerTensor(tokens, [tokens.length]),
       [DECODE_INPUTS.mask]: floatTensor(mask, [group * time, time]),
@@ -93,7 +88,7 @@ export class Decoder {
     return { layers: graph.keysAndValues.map((name) => outputs[name]!.data as Float32Array), time };
   }
 
-  /** One token of every row: `tokens[row]` at position `cache.lengths[row]`. The cache is left as it is. */
+  /** One token of every row: `tokens[row]` at its next position. The cache is left as it is. */
   async step(
     cache: KeyValueCache,
     input: { readonly tokens: BigInt64Array; readonly inverseTemperatures: Float32Array },
@@ -101,9 +96,8 @@ export class Decoder {
     const { rows } = cache;
     const { graph, session } = await this.#openStep(rows);
     const feeds: Feeds = {
-      ...cache.feeds,
+      ...cache.feeds(),
       [DECODE_INPUTS.tokens]: integerTensor(input.tokens, [rows]),
-      [DECODE_INPUTS.positions]: integerTensor(BigInt64Array.from(cache.lengths, BigInt), [rows, 1]),
       [DECODE_INPUTS.inverseTemperature]: floatTensor(input.inverseTemperatures, [rows, 1]),
     };
     if (!this.#packsWeights) this.#feedParameters(session, feeds);
@@ -133,7 +127,7 @@ export class Decoder {
 
   async #openPrefill(): Promise<Opened<PrefillGraph>> {
     const graph = buildPrefillGraph(this.#config, this.#store.layout);
-    return { graph, session: await openSession(graph.model, { threads: this.#threads }) };
+    return { graph, session: await openSession(graph.model, { threads: THREADS }) };
   }
 
   async #openStep(rows: number): Promise<Opened<DecodeGraph>> {
@@ -145,8 +139,7 @@ export class Decoder {
     if (opened === undefined) {
       const weights = this.#packsWeights ? this.#store.weights : undefined;
       const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights, rows });
-      const threads = rows <= ONE_THREAD_ROWS ? 1 : this.#threads;
-      opened = { graph, session: await openSession(graph.model, { threads }) };
+      opened = { graph, session: await openSession(graph.model, { threads: THREADS }) };
       this.#steps.set(rows, opened);
     }
     return opened;

@@ -5,16 +5,20 @@
 import type { Sample, SampledToken, SampleRequest } from "../engine.ts";
 import { createRandom, type Random } from "../../random.ts";
 import { drawFromLikeliest, likeliest } from "./likeliest-tokens.ts";
-import { PREFILL_ROWS } from "./decode-graph.ts";
+import { PREFILL_ROWS, PROMPT_GRANULARITY } from "./decode-graph.ts";
 import type { Decoder } from "./decoder.ts";
-import { capacityFor, KeyValueCache, type PromptCaches } from "./key-value-cache.ts";
+import { capacityFor, KeyValueCache } from "./key-value-cache.ts";
 import type { LlamaConfig } from "./llama-parameters.ts";
+import type { Prompt } from "./shared-prompts.ts";
 
 /** Numbers of rows a step may have, ascending: few rows when little is asked for. */
 const ROW_TIERS = [8, 32, 64, 128] as const;
 
-/** A cache with more unused positions than this is replaced by a smaller one. */
-const SPARE_CAPACITY = 256;
+/**
+ * A cache with more unused positions than this is replaced by a smaller one, which costs about as much as a step: every
+ * step reads them. Without sequences to be copied it costs nothing.
+ */
+const SPARE_CAPACITY = 64;
 
 /** A request under way. */
 export interface PendingRequest {
@@ -44,7 +48,7 @@ interface Sequence {
 /** A request whose prompt is in the caches, and how many of its samples have been started. */
 interface PreparedRequest {
   readonly owner: ActiveRequest;
-  readonly prompt: { readonly caches: PromptCaches; readonly row: number } | undefined;
+  readonly prompt: Prompt;
   started: number;
 }
 
@@ -107,7 +111,7 @@ export class Sampler {
     const longest = kept.reduce((most, { row }) => Math.max(most, this.#cache!.lengths[row]!), 0);
     const capacity = capacityFor(longest + 1);
     const { rows: currentRows, capacity: currentCapacity } = this.#cache;
-    const fits = currentCapacity >= capacity && currentCapacity - capacity <= SPARE_CAPACITY;
+    const fits = currentCapacity >= capacity && currentCapacity - capacity <= (kept.length === 0 ? 0 : SPARE_CAPACITY);
     if (currentRows === target && fits) {
       return rows.length === target ? rows : Array.from({ length: target }, () => undefined);
     }
@@ -134,23 +138,18 @@ export class Sampler {
   /** Prefills the first waiting prompt and those that fit best beside it. All but a prompt's last token are cached. */
   async #prepare(waiting: ActiveRequest[]): Promise<PreparedRequest[]> {
     const cachedLength = (owner: ActiveRequest): number => owner.request.tokens.length - 1;
-    const bucket = (owner: ActiveRequest): number => capacityFor(cachedLength(owner) - 1);
+    const bucket = (owner: ActiveRequest): number => Math.ceil(cachedLength(owner) / PROMPT_GRANULARITY);
     const first = bucket(waiting[0]!);
     const fitting = waiting.filter((owner) => bucket(owner) === first).slice(0, PREFILL_ROWS);
-    const caches = fitting.some((owner) => cachedLength(owner) > 0)
-      ? await this.#decoder.prefill(fitting.map(({ request }) => request.tokens.subarray(0, -1)))
-      : undefined;
+    const caches = await this.#decoder.prefill(fitting.map(({ request }) => request.tokens.subarray(0, -1)));
     const chosen = new Set(fitting);
     removeWhere(waiting, (owner) => chosen.has(owner));
-    return fitting.map((owner, row) => ({ owner, prompt: caches && { caches, row }, started: 0 }));
+    return fitting.map((owner, row) => ({ owner, prompt: { caches, row, length: cachedLength(owner) }, started: 0 }));
   }
 
   #start(rows: (Sequence | undefined)[], row: number, next: PreparedRequest): void {
     const { request } = next.owner;
-    const cached = request.tokens.length - 1;
-    const needed = capacityFor(cached + 1);
-    if (needed > this.#cache!.capacity) this.#grow(needed);
-    this.#cache!.load(row, cached, next.prompt);
+    this.#cache!.start(row, next.prompt);
     const sampleIndex = next.started++;
     rows[row] = {
       owner: next.owner,
@@ -163,19 +162,13 @@ export class Sampler {
     };
   }
 
-  #grow(capacity: number): void {
-    const grown = new KeyValueCache(this.#config, { rows: this.#cache!.rows, capacity });
-    for (let row = 0; row < grown.rows; row++) grown.copyRow(row, this.#cache!, row);
-    this.#cache = grown;
-  }
-
   async #step(rows: (Sequence | undefined)[]): Promise<void> {
     const cache = this.#cache!;
     const tokens = BigInt64Array.from(rows, (sequence) => BigInt(sequence?.nextToken ?? 0));
     const inverseTemperatures = Float32Array.from(rows, (sequence) => 1 / (sequence?.owner.request.temperature || 1));
     const used = rows.flatMap((sequence, row) => (sequence ? [row] : []));
     // Rows without a sequence compute on their own token alone.
-    rows.forEach((sequence, row) => sequence === undefined && cache.lengths[row] !== 0 && cache.load(row, 0));
+    rows.forEach((sequence, row) => sequence === undefined && !cache.isEmpty(row) && cache.start(row));
     const result = await this.#decoder.step(cache, { tokens, inverseTemperatures });
     cache.append(used, result.newKeysAndValues);
     const { vocabularySize } = this.#config;
