@@ -62,8 +62,8 @@ export interface DecodeGraph {
   readonly logProbabilities: string;
   /** float32 [rows, vocabulary]: p at each row's temperature. */
   readonly probabilities: string;
-  /** float32 [2·layers·rows, keyValueHeads, 1, headSize]: this token's key and value of each layer in turn. */
-  readonly newKeysAndValues: string;
+  /** float32 [rows, keyValueHeads, 1, headSize]: this token's key and value of layer 0, then of layer 1, … */
+  readonly keysAndValues: readonly string[];
 }
 
 export interface PrefillGraph {
@@ -236,11 +236,10 @@ export function buildDecodeGraph(
   const logits = layers.linear(layers.norm(hidden, "finalNorm"), config.tieEmbeddings ? "embedding" : "head");
   const logProbabilities = graph.node("LogSoftmax", [logits], { axis: -1 });
   const probabilities = layers.softmax(graph.node("Mul", [logits, inverseTemperature]));
-  const newKeysAndValues = graph.node("Concat", made, { axis: 0 });
   graph.output(logProbabilities, "float32", [rows, vocabularySize]);
   graph.output(probabilities, "float32", [rows, vocabularySize]);
-  graph.output(newKeysAndValues, "float32", [2 * layerCount * rows, keyValueHeadCount, 1, size]);
-  return { model: graph.encode(), logProbabilities, probabilities, newKeysAndValues };
+  for (const name of made) graph.output(name, "float32", [rows, keyValueHeadCount, 1, size]);
+  return { model: graph.encode(), logProbabilities, probabilities, keysAndValues: made };
 }
 
 /** Keys and values of prompts of T tokens, with the parameters as inputs. */

@@ -36,14 +36,17 @@ interface Opened<G> {
   readonly session: InferenceSession;
 }
 
-/** What one step gives, row after row. */
+interface OpenedStep extends Opened<DecodeGraph> {
+  /** Where its results go: fresh memory in each step would cost the first touch of every page. */
+  readonly result: StepResult;
+}
+
+/** What one step gives, row after row; the next step of as many rows overwrites it. */
 export interface StepResult {
   /** [rows, vocabulary] log p at temperature 1, nats. */
   readonly logProbabilities: Float32Array;
   /** [rows, vocabulary] p at each row's temperature. */
   readonly probabilities: Float32Array;
-  /** For `KeyValueCache.append`. */
-  readonly newKeysAndValues: Float32Array;
 }
 
 export class Decoder {
@@ -52,7 +55,7 @@ export class Decoder {
   #prefill: Opened<PrefillGraph> | undefined;
   readonly #packsWeights: boolean;
   /** By number of rows; they hold a copy of the weights of `#version` if weights are packed. */
-  readonly #steps = new Map<number, Opened<DecodeGraph>>();
+  readonly #steps = new Map<number, OpenedStep>();
   #version = -1;
   readonly #prefillMasks = new Map<number, Float32Array>();
 
@@ -88,27 +91,30 @@ export class Decoder {
     return { layers: graph.keysAndValues.map((name) => outputs[name]!.data as Float32Array), time };
   }
 
-  /** One token of every row: `tokens[row]` at its next position. The cache is left as it is. */
+  /**
+   * One token of every row: `tokens[row]` at its next position. Its keys and values are left where the cache's `append`
+   * finds them.
+   */
   async step(
     cache: KeyValueCache,
     input: { readonly tokens: BigInt64Array; readonly inverseTemperatures: Float32Array },
   ): Promise<StepResult> {
     const { rows } = cache;
-    const { graph, session } = await this.#openStep(rows);
+    const { graph, session, result } = await this.#openStep(rows);
     const feeds: Feeds = {
       ...cache.feeds(),
       [DECODE_INPUTS.tokens]: integerTensor(input.tokens, [rows]),
       [DECODE_INPUTS.inverseTemperature]: floatTensor(input.inverseTemperatures, [rows, 1]),
     };
     if (!this.#packsWeights) this.#feedParameters(session, feeds);
-    const results = [graph.logProbabilities, graph.probabilities, graph.newKeysAndValues];
-    const outputs = await runSession(session, feeds, results);
-    const data = (name: string): Float32Array => outputs[name]!.data as Float32Array;
-    return {
-      logProbabilities: data(graph.logProbabilities),
-      probabilities: data(graph.probabilities),
-      newKeysAndValues: data(graph.newKeysAndValues),
+    const shape = [rows, this.#config.vocabularySize];
+    const outputs: Feeds = {
+      [graph.logProbabilities]: floatTensor(result.logProbabilities, shape),
+      [graph.probabilities]: floatTensor(result.probabilities, shape),
     };
+    graph.keysAndValues.forEach((name, i) => (outputs[name] = cache.made[i]!));
+    await runSession(session, feeds, outputs);
+    return result;
   }
 
   async close(): Promise<void> {
@@ -130,7 +136,7 @@ export class Decoder {
     return { graph, session: await openSession(graph.model, { threads: THREADS }) };
   }
 
-  async #openStep(rows: number): Promise<Opened<DecodeGraph>> {
+  async #openStep(rows: number): Promise<OpenedStep> {
     if (this.#packsWeights && this.#version !== this.#store.version) {
       await this.#closeSteps();
       this.#version = this.#store.version;
@@ -139,7 +145,15 @@ export class Decoder {
     if (opened === undefined) {
       const weights = this.#packsWeights ? this.#store.weights : undefined;
       const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights, rows });
-      opened = { graph, session: await openSession(graph.model, { threads: THREADS }) };
+      const vocabulary = this.#config.vocabularySize;
+      opened = {
+        graph,
+        session: await openSession(graph.model, { threads: THREADS }),
+        result: {
+          logProbabilities: new Float32Array(rows * vocabulary),
+          probabilities: new Float32Array(rows * vocabulary),
+        },
+      };
       this.#steps.set(rows, opened);
     }
     return opened;

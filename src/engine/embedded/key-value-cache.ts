@@ -13,7 +13,7 @@ const HIDDEN = -1e30;
 
 /**
  * Capacities are multiples of this. Every step reads all of the capacity, so less means less padding; more means fewer
- * enlargements, each a copy of the cache.
+ * enlargements, each of which moves the cache. Softmaxes need a multiple of 16.
  */
 const CAPACITY_GRANULARITY = 32;
 
@@ -23,33 +23,43 @@ export const capacityFor = (positions: number): number =>
 
 export class KeyValueCache {
   readonly rows: number;
-  readonly capacity: number;
   /** Positions that each row has decoded itself, after its prompt. */
   readonly lengths: Int32Array;
+  readonly #prompts: SharedPrompts;
   readonly #heads: number;
   readonly #headSize: number;
-  readonly #prompts: SharedPrompts;
-  /** Keys and values of each layer in turn, [rows, heads, capacity, headSize]. */
-  readonly #buffers: readonly Float32Array[];
-  readonly #ownFeeds: Feeds;
+  #capacity: number;
+  /** The capacity that the buffers have room for. */
+  #reserved: number;
+  /**
+   * Keys and values of each layer in turn: what the latest step made, [rows, heads, 1, headSize], and behind it the
+   * cache, [rows, heads, capacity, headSize]. In one buffer, for moves within a buffer are the fastest.
+   */
+  #buffers: Float32Array[];
+  #feeds: Feeds = {};
+  #made: readonly Tensor[] = [];
 
   constructor(config: LlamaConfig, options: { readonly rows: number; readonly capacity: number }) {
     const { rows, capacity } = options;
     this.rows = rows;
-    this.capacity = capacity;
     this.lengths = new Int32Array(rows);
+    this.#prompts = new SharedPrompts(config, rows);
     this.#heads = config.keyValueHeadCount;
     this.#headSize = headSize(config);
-    this.#prompts = new SharedPrompts(config, rows);
-    const shape = [rows, this.#heads, capacity, this.#headSize];
-    const length = rows * this.#heads * capacity * this.#headSize;
+    this.#capacity = capacity;
+    this.#reserved = capacity;
+    const length = this.#bufferLength(capacity);
     this.#buffers = Array.from({ length: 2 * config.layerCount }, () => new Float32Array(length));
-    this.#ownFeeds = Object.fromEntries(
-      this.#buffers.map((buffer, i) => {
-        const layer = i >> 1;
-        return [i % 2 === 0 ? DECODE_INPUTS.keys(layer) : DECODE_INPUTS.values(layer), floatTensor(buffer, shape)];
-      }),
-    );
+    this.#makeTensors();
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Where the decode graph's next step is to write keys and values of each layer in turn, for `append`. */
+  get made(): readonly Tensor[] {
+    return this.#made;
   }
 
   /** Inputs of the decode graph's next step. */
@@ -72,17 +82,13 @@ export class KeyValueCache {
       [DECODE_INPUTS.positions]: integerTensor(nextPositions, [rows, 1]),
       [DECODE_INPUTS.parts]: integerTensor(parts, [3]),
     };
-    return { ...this.#ownFeeds, ...feeds, ...changing };
+    return { ...this.#feeds, ...feeds, ...changing };
   }
 
-  /** Starts `row` after a prompt, or without one. */
+  /** Starts `row` after a prompt, or empties it. */
   start(row: number, prompt?: Prompt): void {
     this.lengths[row] = 0;
     this.#prompts.set(row, prompt);
-  }
-
-  isEmpty(row: number): boolean {
-    return this.lengths[row] === 0 && this.#prompts.of(row) === undefined;
   }
 
   /** Copies row `sourceRow` of another cache. */
@@ -90,29 +96,75 @@ export class KeyValueCache {
     this.start(row, source.#prompts.of(sourceRow));
     const length = source.lengths[sourceRow]!;
     this.lengths[row] = length;
-    const width = this.#headSize;
     this.#buffers.forEach((buffer, i) => {
       for (let head = 0; head < this.#heads; head++) {
-        const from = (sourceRow * this.#heads + head) * source.capacity * width;
-        const to = (row * this.#heads + head) * this.capacity * width;
-        buffer.set(source.#buffers[i]!.subarray(from, from + length * width), to);
+        const from = source.#placeOf(sourceRow * this.#heads + head, source.capacity);
+        const line = source.#buffers[i]!.subarray(from, from + length * this.#headSize);
+        buffer.set(line, this.#placeOf(row * this.#heads + head, this.#capacity));
       }
     });
   }
 
-  /** Appends one position to each of `rows` from the decode graph's [2·layers·rows, heads, 1, headSize]. */
-  append(rows: readonly number[], made: Float32Array): void {
+  /** Appends what the latest step made to each of `rows`. */
+  append(rows: readonly number[]): void {
     const width = this.#headSize;
-    const heads = this.#heads;
-    this.#buffers.forEach((buffer, i) => {
+    for (const buffer of this.#buffers) {
       for (const row of rows) {
-        for (let head = 0; head < heads; head++) {
-          const source = ((i * this.rows + row) * heads + head) * width;
-          const target = ((row * heads + head) * this.capacity + this.lengths[row]!) * width;
-          for (let j = 0; j < width; j++) buffer[target + j] = made[source + j]!;
+        for (let line = row * this.#heads; line < (row + 1) * this.#heads; line++) {
+          const place = this.#placeOf(line, this.#capacity) + this.lengths[row]! * width;
+          buffer.copyWithin(place, line * width, (line + 1) * width);
         }
       }
-    });
+    }
     for (const row of rows) this.lengths[row]!++;
+  }
+
+  /** Changes the capacity, in place as long as there is room. It must hold every row's length. */
+  resize(capacity: number): void {
+    if (capacity === this.#capacity) return;
+    if (capacity > this.#reserved) {
+      this.#reserved = Math.max(capacity, 2 * this.#reserved);
+      const length = this.#bufferLength(this.#reserved);
+      // One at a time: both sizes of all of them would be much memory.
+      this.#buffers.forEach((buffer, i) => {
+        const larger = new Float32Array(length);
+        larger.set(buffer.subarray(0, this.#bufferLength(this.#capacity)));
+        this.#buffers[i] = larger;
+      });
+    }
+    const lines = this.rows * this.#heads;
+    for (const buffer of this.#buffers) {
+      for (let i = 0; i < lines; i++) {
+        // Wider lines move from the last to the first, narrower ones from the first, so that none overwrites another.
+        const line = capacity > this.#capacity ? lines - 1 - i : i;
+        const from = this.#placeOf(line, this.#capacity);
+        const end = from + this.lengths[Math.floor(line / this.#heads)]! * this.#headSize;
+        buffer.copyWithin(this.#placeOf(line, capacity), from, end);
+      }
+    }
+    this.#capacity = capacity;
+    this.#makeTensors();
+  }
+
+  #bufferLength(capacity: number): number {
+    return this.#placeOf(this.rows * this.#heads, capacity);
+  }
+
+  /** Where the cached positions of line row·heads + head begin. */
+  #placeOf(line: number, capacity: number): number {
+    return (this.rows * this.#heads + line * capacity) * this.#headSize;
+  }
+
+  #makeTensors(): void {
+    const [rows, heads, width, capacity] = [this.rows, this.#heads, this.#headSize, this.#capacity];
+    const feeds: Record<string, Tensor> = {};
+    const start = rows * heads * width;
+    const end = this.#bufferLength(capacity);
+    this.#buffers.forEach((buffer, i) => {
+      const name = i % 2 === 0 ? DECODE_INPUTS.keys(i >> 1) : DECODE_INPUTS.values(i >> 1);
+      feeds[name] = floatTensor(buffer.subarray(start, end), [rows, heads, capacity, width]);
+    });
+    this.#feeds = feeds;
+    this.#made = this.#buffers.map((buffer) => floatTensor(buffer.subarray(0, start), [rows, heads, 1, width]));
   }
 }

@@ -14,12 +14,6 @@ import type { Prompt } from "./shared-prompts.ts";
 /** Numbers of rows a step may have, ascending: few rows when little is asked for. */
 const ROW_TIERS = [8, 32, 64, 128] as const;
 
-/**
- * A cache with more unused positions than this is replaced by a smaller one, which costs about as much as a step: every
- * step reads them. Without sequences to be copied it costs nothing.
- */
-const SPARE_CAPACITY = 64;
-
 /** A request under way. */
 export interface PendingRequest {
   readonly request: SampleRequest;
@@ -110,14 +104,14 @@ export class Sampler {
     const kept = rows.flatMap((sequence, row) => (sequence ? [{ sequence, row }] : []));
     const longest = kept.reduce((most, { row }) => Math.max(most, this.#cache!.lengths[row]!), 0);
     const capacity = capacityFor(longest + 1);
-    const { rows: currentRows, capacity: currentCapacity } = this.#cache;
-    const fits = currentCapacity >= capacity && currentCapacity - capacity <= (kept.length === 0 ? 0 : SPARE_CAPACITY);
-    if (currentRows === target && fits) {
+    if (this.#cache.rows === target) {
+      for (let row = 0; row < target; row++) if (rows[row] === undefined) this.#cache.start(row);
+      this.#cache.resize(capacity);
       return rows.length === target ? rows : Array.from({ length: target }, () => undefined);
     }
-    const grown = new KeyValueCache(this.#config, { rows: target, capacity });
-    kept.forEach(({ row }, i) => grown.copyRow(i, this.#cache!, row));
-    this.#cache = grown;
+    const replacement = new KeyValueCache(this.#config, { rows: target, capacity });
+    kept.forEach(({ row }, i) => replacement.copyRow(i, this.#cache!, row));
+    this.#cache = replacement;
     return Array.from({ length: target }, (_, i) => kept[i]?.sequence);
   }
 
@@ -167,10 +161,8 @@ export class Sampler {
     const tokens = BigInt64Array.from(rows, (sequence) => BigInt(sequence?.nextToken ?? 0));
     const inverseTemperatures = Float32Array.from(rows, (sequence) => 1 / (sequence?.owner.request.temperature || 1));
     const used = rows.flatMap((sequence, row) => (sequence ? [row] : []));
-    // Rows without a sequence compute on their own token alone.
-    rows.forEach((sequence, row) => sequence === undefined && !cache.isEmpty(row) && cache.start(row));
     const result = await this.#decoder.step(cache, { tokens, inverseTemperatures });
-    cache.append(used, result.newKeysAndValues);
+    cache.append(used);
     const { vocabularySize } = this.#config;
     for (const row of used) {
       const sequence = rows[row]!;

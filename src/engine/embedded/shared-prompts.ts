@@ -54,6 +54,7 @@ export class SharedPrompts {
   }
 
   set(row: number, prompt: Prompt | undefined): void {
+    if (this.#ofRow[row] === prompt) return;
     this.#ofRow[row] = prompt;
     this.#places[row] = -1;
     this.#placed = false;
