@@ -74,7 +74,7 @@ export class Replica {
     this.#replicaCount = replicas;
     this.#trained = adapter?.store ?? store;
     this.#trainer = new Trainer(config, store, { threads, adapter });
-    this.#decoder = new Decoder(config, adapter ? new MergedWeights(store, adapter) : store, { threads });
+    this.#decoder = new Decoder(config, adapter ? new MergedWeights(store, adapter) : store);
     this.#sampler = new Sampler(config, this.#decoder, { endTokens });
   }
 

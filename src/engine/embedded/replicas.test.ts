@@ -23,7 +23,7 @@ const config: LlamaConfig = {
   ropeTheta: 10_000,
   rmsNormEpsilon: 1e-5,
 };
-const adamW = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, maxGradientNorm: 0.5 };
+const adamW = { learningRate: 2e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, maxGradientNorm: 0.5 };
 
 const create = (threads: number): Promise<TrainableModel> =>
   createEmbeddedModel({ config, tokenizer, seed: 4, threads });
