@@ -20,12 +20,12 @@ import { describeNeeds, estimateMemory, memoryLimitBytes, refuseTooLarge } from 
 import { fromConfigJson, readEndTokens, toConfigJson } from "./model-config.ts";
 import { ParameterStore } from "./parameter-store.ts";
 import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
-import { MOST_REPLICATED_BYTES } from "./shares.ts";
+import { replicasFor } from "./shares.ts";
 
 const SCORE_TENSOR = "score.weight";
 
-/** Of a model smaller than this nobody needs to know the memory. A larger one has one replica, and no copies of weights. */
-const NOTICED_BYTES = MOST_REPLICATED_BYTES / 2;
+/** Of a model smaller than this nobody needs to know the memory. */
+const NOTICED_BYTES = 2 ** 28;
 
 /** A model with its tokenizer, as it is in memory. */
 export interface LoadedCheckpoint {
@@ -53,6 +53,8 @@ export interface ReadCheckpointOptions {
   readonly onNotice?: (line: string) => void;
   /** Memory there is. Default: the machine's, or what the process's control group allows. */
   readonly memoryLimitBytes?: number;
+  /** How many threads are to compute, for what is told of the memory. Default: 1. */
+  readonly threads?: number;
 }
 
 /**
@@ -151,7 +153,8 @@ async function readModel(
   const weights = await CheckpointWeights.open(directory);
   try {
     checkTensors(weights, layout, { config, isNewHead });
-    const needs = estimateMemory(config, layout);
+    const { replicas } = replicasFor(options.threads ?? 1, 4 * layout.totalLength);
+    const needs = estimateMemory(config, layout, replicas);
     refuseTooLarge(needs, directory, options.memoryLimitBytes ?? memoryLimitBytes());
     if (needs.weightsBytes > NOTICED_BYTES) onNotice?.(describeNeeds(needs, layout, directory));
     const store = new ParameterStore(layout, { frozen });

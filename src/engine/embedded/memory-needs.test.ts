@@ -33,7 +33,11 @@ describe("the memory a model takes", () => {
     );
     const small = { ...config, layerCount: 4, vocabularySize: 20_000 };
     const smaller = estimateMemory(small, layoutParameters(small));
-    expect(smaller.trainingBytes).toBeGreaterThan(6 * smaller.weightsBytes);
+    expect(smaller.trainingBytes).toBeGreaterThan(4 * smaller.weightsBytes);
+    // Two replicas: two copies of the weights, gradients and activations; the moments once; and what is exchanged.
+    const twice = estimateMemory(small, layoutParameters(small), 2);
+    expect(twice.weightsBytes).toBe(2 * smaller.weightsBytes);
+    expect(twice.trainingBytes).toBe(2 * smaller.trainingBytes! - smaller.weightsBytes);
   });
 
   it("of activations bounds how much is computed at once, which a small model never meets", () => {

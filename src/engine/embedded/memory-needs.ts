@@ -7,7 +7,7 @@ import { activationBytesPerToken, ASSUMED_LENGTH, microBatchTokens } from "./mic
 import { MOST_TRAINED_PARAMETERS } from "./parameter-store.ts";
 
 export interface MemoryNeeds {
-  /** The weights in float32: what loading takes. */
+  /** The weights in float32, once per replica: what loading takes. */
   readonly weightsBytes: number;
   /** On top, while sampling: the graph with the weights of a small model, as they are and packed, and 64 rows of cache. */
   readonly samplingBytes: number;
@@ -19,18 +19,23 @@ export interface MemoryNeeds {
 
 const ASSUMED_ROWS = 64;
 
-export function estimateMemory(config: LlamaConfig, layout: ParameterLayout): MemoryNeeds {
+export function estimateMemory(config: LlamaConfig, layout: ParameterLayout, replicas = 1): MemoryNeeds {
   const { layerCount, keyValueHeadCount } = config;
-  const weightsBytes = 4 * layout.totalLength;
+  const copyBytes = 4 * layout.totalLength;
   const length = Math.min(config.contextLength, ASSUMED_LENGTH);
   const cacheBytes = 4 * ASSUMED_ROWS * length * 2 * layerCount * keyValueHeadCount * headSize(config);
   const activationBytes =
-    microBatchTokens(config, { withGradients: true }) * activationBytesPerToken(config, { withGradients: true });
+    replicas *
+    microBatchTokens(config, { withGradients: true }) *
+    activationBytesPerToken(config, { withGradients: true });
   return {
-    weightsBytes,
-    samplingBytes: cacheBytes + (weightsBytes <= MOST_PACKED_BYTES ? 3 * weightsBytes : 0),
-    // Gradient, micro-batch's gradient and two moments; the folded matrices and their gradients; the activations.
-    trainingBytes: layout.totalLength > MOST_TRAINED_PARAMETERS ? null : 6 * weightsBytes + activationBytes,
+    weightsBytes: replicas * copyBytes,
+    samplingBytes: cacheBytes + (copyBytes <= MOST_PACKED_BYTES ? replicas * 3 * copyBytes : 0),
+    // Two moments, and what replicas exchange; of each replica the gradient and a micro-batch's; the activations.
+    trainingBytes:
+      layout.totalLength > MOST_TRAINED_PARAMETERS
+        ? null
+        : (replicas > 1 ? 3 : 2) * copyBytes + replicas * 2 * copyBytes + activationBytes,
     adapterTrainingBytes: activationBytes,
   };
 }

@@ -25,7 +25,7 @@ import { readTrainingState, writeTrainingState } from "./training-state.ts";
 /** Where a replica's weights come from; the same for all replicas of a model. */
 export type ReplicaSource =
   | { readonly config: LlamaConfig; readonly tokenizer: TokenizerFiles; readonly seed: number }
-  | ({ readonly directory: string } & Omit<ReadCheckpointOptions, "onNotice">);
+  | ({ readonly directory: string } & Omit<ReadCheckpointOptions, "onNotice" | "threads">);
 
 /** What a replica tells of itself. */
 export interface ReplicaDescription {
@@ -57,7 +57,7 @@ export class Replica {
     const { threads, onNotice } = options;
     if ("directory" in source) {
       const { directory, ...how } = source;
-      return new Replica(await readCheckpoint(directory, { ...how, ...(onNotice && { onNotice }) }), threads);
+      return new Replica(await readCheckpoint(directory, { ...how, threads, ...(onNotice && { onNotice }) }), threads);
     }
     const { config, tokenizer: tokenizerFiles, seed } = source;
     validateLlamaConfig(config);

@@ -5,12 +5,14 @@ const datum = (length: number) => ({ tokens: new Int32Array(length), weights: ne
 
 describe("the work of a call", () => {
   it("goes to one replica per thread, unless their weights together were too large", () => {
-    expect(replicasFor(2, 2 ** 20)).toEqual({ replicas: 2, threadsEach: 1 });
-    expect(replicasFor(2, 2 ** 28 + 4)).toEqual({ replicas: 1, threadsEach: 2 });
-    expect(replicasFor(8, 2 ** 27)).toEqual({ replicas: 4, threadsEach: 2 });
+    const memory = 2 ** 34;
+    expect(replicasFor(2, 2 ** 20, memory)).toEqual({ replicas: 2, threadsEach: 1 });
+    expect(replicasFor(2, 2 ** 30 + 4, memory)).toEqual({ replicas: 1, threadsEach: 2 });
+    expect(replicasFor(2, 2 ** 29 + 4, 2 ** 32)).toEqual({ replicas: 1, threadsEach: 2 });
+    expect(replicasFor(8, 2 ** 29, memory)).toEqual({ replicas: 4, threadsEach: 2 });
     // Threads are shared out evenly: of 6, 4 replicas could not have equally many.
-    expect(replicasFor(6, 2 ** 27)).toEqual({ replicas: 3, threadsEach: 2 });
-    expect(replicasFor(1, 2 ** 33)).toEqual({ replicas: 1, threadsEach: 1 });
+    expect(replicasFor(6, 2 ** 29, memory)).toEqual({ replicas: 3, threadsEach: 2 });
+    expect(replicasFor(1, 2 ** 33, memory)).toEqual({ replicas: 1, threadsEach: 1 });
   });
 
   it("is dealt out so that every share has long and short data, each datum once", () => {

@@ -1,10 +1,12 @@
 /** How the work of a call is shared among the replicas of a model. */
 import type { Datum } from "../engine.ts";
+import { memoryLimitBytes } from "./memory-needs.ts";
 
 /** Fewer samples of one prompt are not worth computing the prompt once more. */
 const LEAST_SAMPLES = 8;
-/** Weights of all replicas together stay below this, where there can be more than one. */
-export const MOST_REPLICATED_BYTES = 2 ** 29;
+/** Weights of all replicas together stay below this, and below this share of the memory, where there can be more than one. */
+const MOST_REPLICATED_BYTES = 2 ** 31;
+const MOST_REPLICATED_SHARE = 1 / 4;
 
 /**
  * Replicas and threads of each for a model of so many bytes: one replica per thread, as that is fastest, but fewer where
@@ -13,9 +15,11 @@ export const MOST_REPLICATED_BYTES = 2 ** 29;
 export function replicasFor(
   threads: number,
   weightsBytes: number,
+  memoryBytes = memoryLimitBytes(),
 ): { readonly replicas: number; readonly threadsEach: number } {
+  const most = Math.min(MOST_REPLICATED_BYTES, MOST_REPLICATED_SHARE * memoryBytes);
   let replicas = threads;
-  while (replicas > 1 && (threads % replicas !== 0 || replicas * weightsBytes > MOST_REPLICATED_BYTES)) replicas--;
+  while (replicas > 1 && (threads % replicas !== 0 || replicas * weightsBytes > most)) replicas--;
   return { replicas, threadsEach: threads / replicas };
 }
 
