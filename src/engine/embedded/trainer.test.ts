@@ -38,6 +38,7 @@ const lossOf = (data: readonly Datum[], logprobs: readonly Float32Array[]): numb
 describe("the whole model's gradient agrees with finite differences", () => {
   const variants: Record<string, Partial<LlamaConfig>> = {
     "grouped-query, tied": {},
+    "a long context, with more blocks of attention": { contextLength: 1024 },
     "multi-head, untied": { keyValueHeadCount: 4, tieEmbeddings: false },
     "multi-query, tied": { keyValueHeadCount: 1 },
     "a score head": { output: "score" },
