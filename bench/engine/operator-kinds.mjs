@@ -17,7 +17,6 @@ export const KINDS = {
   copies: "copies: transpose, split, slice, concat",
   norms: "norms and residual sums",
   feedForward: "SwiGLU",
-  folding: "norm weights folded into matrices",
   loss: "loss and probabilities",
   gathers: "gather and scatter",
   other: "other operators",
@@ -60,7 +59,6 @@ function kindByShape(operator, inputs, output, { tokens, width, feedForward, voc
   if (columns === vocabulary) return KINDS.loss;
   if (isStream && columns === feedForward) return KINDS.feedForward;
   if (isStream && (columns === width || columns === 1)) return KINDS.norms;
-  if (columns === width) return KINDS.folding;
   return KINDS.other;
 }
 
