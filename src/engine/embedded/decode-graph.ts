@@ -7,11 +7,11 @@
  * token itself are columns of one softmax.
  *
  * What a row computes must not depend, in its last bit, on what else is in the batch: on the other rows, on those it
- * shares its prompt with, on how much of a cache is padding. Three things see to that. Products run with two rows or more
- * where their number may vary: then every row is summed in the same order, which is another than that of a product of a
- * single row. Softmaxes put a column into a vector lane by its index (16 lanes at most) and sum each lane in order, so the
- * parts begin at multiples of 16 columns, masked columns come last in them and add exact zeros. Products with caches
- * sum over positions in order.
+ * shares its prompt with, on how much of a cache is padding. Four things see to that. A session has one thread. Products
+ * whose number of rows may vary have two at least: then every row is summed in one order, which is another than that of a
+ * product of a single row. Softmaxes put a column into a vector lane by its index (16 lanes at most) and sum each lane in
+ * order, so the parts begin at multiples of 16 columns, masked columns come last in them and add exact zeros. Products
+ * with caches sum over positions in order.
  */
 import {
   headSize,

@@ -37,7 +37,7 @@ interface Opened<G> {
 }
 
 interface OpenedStep extends Opened<DecodeGraph> {
-  /** Where its results go: fresh memory in each step would cost the first touch of every page. */
+  /** Where its results go: a run that is told where one output goes is told of all. */
   readonly result: StepResult;
 }
 

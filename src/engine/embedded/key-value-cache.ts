@@ -12,10 +12,10 @@ import { SharedPrompts, type Prompt } from "./shared-prompts.ts";
 const HIDDEN = -1e30;
 
 /**
- * Capacities are multiples of this. Every step reads all of the capacity, so less means less padding; more means fewer
- * enlargements, each of which moves the cache. Softmaxes need a multiple of 16.
+ * Capacities are multiples of this: the least that softmaxes allow (see the head of `decode-graph.ts`), for every step reads
+ * all of the capacity, its padding too.
  */
-const CAPACITY_GRANULARITY = 32;
+const CAPACITY_GRANULARITY = 16;
 
 /** The least capacity that holds `positions`. */
 export const capacityFor = (positions: number): number =>
@@ -33,7 +33,8 @@ export class KeyValueCache {
   #reserved: number;
   /**
    * Keys and values of each layer in turn: what the latest step made, [rows, heads, 1, headSize], and behind it the
-   * cache, [rows, heads, capacity, headSize]. In one buffer, for moves within a buffer are the fastest.
+   * cache, [rows, heads, capacity, headSize]. In one buffer, for a step moves thousands of short pieces from one to the
+   * other, and moves within a buffer are the fastest.
    */
   #buffers: Float32Array[];
   #feeds: Feeds = {};

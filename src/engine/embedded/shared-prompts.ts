@@ -20,7 +20,7 @@ export interface Prompt {
   readonly length: number;
 }
 
-/** What reading and unpacking a copy of a prompt costs, in member places. */
+/** What reading a copy of a prompt costs in a step, in member places: about this many, by measurement. */
 const COST_OF_COPY = 12;
 
 /** Copies with more unused positions than this are made anew. */
