@@ -3,8 +3,8 @@
  * of whole prompts.
  *
  * Rows that share a prompt attend to it in common: a step's time is the reading of its caches, and a prompt is read once
- * for all members of a sharing, in one product. What a row decodes itself lies in a cache of its own. The two parts and the
- * token itself are columns of one softmax.
+ * for all members of a sharing, in one product. What a row decodes itself lies in a cache of its own. The two parts are
+ * columns of one softmax.
  *
  * What a row computes must not depend, in its last bit, on what else is in the batch: on the other rows, on those it
  * shares its prompt with, on how much of a cache is padding. Four things see to that. A session has one thread. Products
@@ -38,10 +38,12 @@ export const DECODE_INPUTS = {
   positions: "positions",
   /** float32 [rows, 1]: 1 / temperature (decode). */
   inverseTemperature: "inverseTemperature",
-  /** float32 [rows, 1, 1, P + S + 1] (decode) or [group·T, T] (prefill): 0 where to look, else −1e30. */
+  /** float32 [rows, 1, 1, P + S] (decode) or [group·T, T] (prefill): 0 where to look, else −1e30. */
   mask: "mask",
-  /** int64 [3]: P, S, 1, the extents of the columns' three parts (decode). */
+  /** int64 [2]: P and S, the extents of the columns' two parts (decode). */
   parts: "parts",
+  /** int64 [rows, keyValueHeads, 1, 3]: row, head and position of this token in the rows' caches (decode). */
+  places: "places",
   /** int64 [sharings, keyValueHeads, members·group]: which of the [rows·heads] queries (decode). */
   toSharings: "toSharings",
   /** int64 [rows, keyValueHeads, group]: the inverse, which of the [sharings·keyValueHeads·members·group] (decode). */
@@ -58,11 +60,16 @@ export const DECODE_INPUTS = {
 
 export interface DecodeGraph {
   readonly model: Uint8Array;
+  /** The first output, for `runInto`. */
+  readonly stopper: string;
   /** float32 [rows, vocabulary]: log p at temperature 1, nats. */
   readonly logProbabilities: string;
   /** float32 [rows, vocabulary]: p at each row's temperature. */
   readonly probabilities: string;
-  /** float32 [rows, keyValueHeads, 1, headSize]: this token's key and value of layer 0, then of layer 1, … */
+  /**
+   * float32 [rows, keyValueHeads, S, headSize]: the rows' own keys and values with this token's, of layer 0, then of layer 1,
+   * … They are to go into the memory of the inputs: then the runtime writes what is new and copies nothing.
+   */
   readonly keysAndValues: readonly string[];
 }
 
@@ -198,7 +205,8 @@ export function buildDecodeGraph(
   const positions = graph.input(DECODE_INPUTS.positions, "int64", [rows, 1]);
   const inverseTemperature = graph.input(DECODE_INPUTS.inverseTemperature, "float32", [rows, 1]);
   const mask = graph.input(DECODE_INPUTS.mask, "float32", [rows, 1, 1, "columns"]);
-  const parts = graph.input(DECODE_INPUTS.parts, "int64", [3]);
+  const parts = graph.input(DECODE_INPUTS.parts, "int64", [2]);
+  const places = graph.input(DECODE_INPUTS.places, "int64", [rows, keyValueHeadCount, 1, 3]);
   const group = headCount / keyValueHeadCount;
   const toSharings = graph.input(DECODE_INPUTS.toSharings, "int64", ["sharings", keyValueHeadCount, "queries"]);
   const toRows = graph.input(DECODE_INPUTS.toRows, "int64", [rows, keyValueHeadCount, group]);
@@ -217,29 +225,30 @@ export function buildDecodeGraph(
     const pastValues = cached(DECODE_INPUTS.values(index), [rows, "S"]);
     const byHead = layers.reshape(layers.project(hidden, index), [rows, headCount + 2 * keyValueHeadCount, 1, size]);
     const { query, key, value } = layers.attended(byHead, positions, index);
-    made.push(key, value);
+    const keys = graph.node("ScatterND", [pastKeys, places, key]);
+    const values = graph.node("ScatterND", [pastValues, places, value]);
+    made.push(keys, values);
     const grouped = layers.reshape(query, [rows, keyValueHeadCount, group, size]);
     const scores = [
       gather(layers.scores(gather(grouped, toSharings), promptKeys), toRows),
-      layers.scores(grouped, pastKeys),
-      layers.scores(grouped, key),
+      layers.scores(grouped, keys),
     ];
     const probabilities = layers.softmax(layers.add(graph.node("Concat", scores, { axis: 3 }), mask));
-    const [toPrompt, toPast, toOwn] = graph.nodeWithOutputs("Split", [probabilities, parts], 3, { axis: 3 });
+    const [toPrompt, toOwn] = graph.nodeWithOutputs("Split", [probabilities, parts], 2, { axis: 3 });
     const fromPrompt = gather(graph.node("MatMul", [gather(toPrompt!, toSharings), promptValues]), toRows);
-    const fromPast = graph.node("MatMul", [toPast!, pastValues]);
-    const fromOwn = graph.node("Mul", [toOwn!, value]);
-    const joined = layers.reshape(layers.add(layers.add(fromPrompt, fromPast), fromOwn), [rows, headCount * size]);
+    const fromOwn = graph.node("MatMul", [toOwn!, values]);
+    const joined = layers.reshape(layers.add(fromPrompt, fromOwn), [rows, headCount * size]);
     hidden = layers.add(hidden, layers.attentionOutput(joined, index));
     hidden = layers.feedForward(hidden, index);
   }
   const logits = layers.linear(layers.norm(hidden, "finalNorm"), config.tieEmbeddings ? "embedding" : "head");
   const logProbabilities = graph.node("LogSoftmax", [logits], { axis: -1 });
   const probabilities = layers.softmax(graph.node("Mul", [logits, inverseTemperature]));
+  const stopper = graph.sequenceOutput();
   graph.output(logProbabilities, "float32", [rows, vocabularySize]);
   graph.output(probabilities, "float32", [rows, vocabularySize]);
-  for (const name of made) graph.output(name, "float32", [rows, keyValueHeadCount, 1, size]);
-  return { model: graph.encode(), logProbabilities, probabilities, keysAndValues: made };
+  for (const name of made) graph.output(name, "float32", [rows, keyValueHeadCount, "S", size]);
+  return { model: graph.encode(), stopper, logProbabilities, probabilities, keysAndValues: made };
 }
 
 /** Keys and values of prompts of T tokens, with the parameters as inputs. */

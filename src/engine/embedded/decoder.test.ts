@@ -31,7 +31,7 @@ async function decode(store: ParameterStore, options: { mostPackedBytes?: number
   for (let step = 0; step < 3; step++) {
     const tokens = BigInt64Array.from({ length: 8 }, (_, row) => BigInt(10 * row + step));
     result = await decoder.step(cache, { tokens, inverseTemperatures });
-    cache.append([0, 1, 2, 3, 4, 5, 6, 7]);
+    cache.advance([0, 1, 2, 3, 4, 5, 6, 7]);
   }
   await decoder.close();
   return result!;
@@ -68,7 +68,7 @@ async function decodeBeside(
     const tokens = BigInt64Array.from(all, (row) => BigInt(row === place ? 40 + step : row + step));
     const result = await decoder.step(cache, { tokens, inverseTemperatures: new Float32Array(rows).fill(1) });
     decoded.push(...result.logProbabilities.subarray(300 * place, 300 * (place + 1)));
-    cache.append(all);
+    cache.advance(all);
   }
   return decoded;
 }

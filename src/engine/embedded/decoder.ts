@@ -11,7 +11,7 @@ import {
 import type { KeyValueCache } from "./key-value-cache.ts";
 import { headSize, type LlamaConfig } from "./llama-parameters.ts";
 import type { ParameterStore } from "./parameter-store.ts";
-import { closeSession, floatTensor, integerTensor, openSession, runSession, type Feeds } from "./session.ts";
+import { closeSession, floatTensor, integerTensor, openSession, runInto, runSession, type Feeds } from "./session.ts";
 import type { PromptCaches } from "./shared-prompts.ts";
 import { causalMask } from "./transformer-operators.ts";
 
@@ -37,7 +37,7 @@ interface Opened<G> {
 }
 
 interface OpenedStep extends Opened<DecodeGraph> {
-  /** Where its results go: a run that is told where one output goes is told of all. */
+  /** Where its results go. */
   readonly result: StepResult;
 }
 
@@ -92,8 +92,8 @@ export class Decoder {
   }
 
   /**
-   * One token of every row: `tokens[row]` at its next position. Its keys and values are left where the cache's `append`
-   * finds them.
+   * One token of every row: `tokens[row]` at its next position, where its keys and values are written into the cache; its
+   * lengths are left as they are.
    */
   async step(
     cache: KeyValueCache,
@@ -112,8 +112,8 @@ export class Decoder {
       [graph.logProbabilities]: floatTensor(result.logProbabilities, shape),
       [graph.probabilities]: floatTensor(result.probabilities, shape),
     };
-    graph.keysAndValues.forEach((name, i) => (outputs[name] = cache.made[i]!));
-    await runSession(session, feeds, outputs);
+    graph.keysAndValues.forEach((name, i) => (outputs[name] = cache.keysAndValues[i]!));
+    await runInto(session, feeds, { stopper: graph.stopper, outputs });
     return result;
   }
 

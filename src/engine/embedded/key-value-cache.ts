@@ -31,14 +31,10 @@ export class KeyValueCache {
   #capacity: number;
   /** The capacity that the buffers have room for. */
   #reserved: number;
-  /**
-   * Keys and values of each layer in turn: what the latest step made, [rows, heads, 1, headSize], and behind it the
-   * cache, [rows, heads, capacity, headSize]. In one buffer, for a step moves thousands of short pieces from one to the
-   * other, and moves within a buffer are the fastest.
-   */
-  #buffers: Float32Array[];
+  /** Keys and values of each layer in turn, [rows, heads, capacity, headSize], and room for more. */
+  readonly #buffers: Float32Array[];
+  #keysAndValues: readonly Tensor[] = [];
   #feeds: Feeds = {};
-  #made: readonly Tensor[] = [];
 
   constructor(config: LlamaConfig, options: { readonly rows: number; readonly capacity: number }) {
     const { rows, capacity } = options;
@@ -58,30 +54,36 @@ export class KeyValueCache {
     return this.#capacity;
   }
 
-  /** Where the decode graph's next step is to write keys and values of each layer in turn, for `append`. */
-  get made(): readonly Tensor[] {
-    return this.#made;
+  /** Keys and values of each layer in turn: the decode graph's next step writes where it reads. */
+  get keysAndValues(): readonly Tensor[] {
+    return this.#keysAndValues;
   }
 
   /** Inputs of the decode graph's next step. */
   feeds(): Feeds {
     const { feeds, positions } = this.#prompts.arrange();
     const { rows, capacity, lengths } = this;
-    const columns = positions + capacity + 1;
+    const columns = positions + capacity;
     const mask = new Float32Array(rows * columns);
     const nextPositions = new BigInt64Array(rows);
+    const places = new BigInt64Array(rows * this.#heads * 3);
     for (let row = 0; row < rows; row++) {
       const start = row * columns;
       const prompt = this.#prompts.of(row)?.length ?? 0;
       mask.fill(HIDDEN, start + prompt, start + positions);
-      mask.fill(HIDDEN, start + positions + lengths[row]!, start + positions + capacity);
-      nextPositions[row] = BigInt(prompt + lengths[row]!);
+      const length = lengths[row]!;
+      mask.fill(HIDDEN, start + positions + length + 1, start + positions + capacity);
+      nextPositions[row] = BigInt(prompt + length);
+      for (let head = 0; head < this.#heads; head++) {
+        places.set([BigInt(row), BigInt(head), BigInt(length)], 3 * (row * this.#heads + head));
+      }
     }
-    const parts = BigInt64Array.of(BigInt(positions), BigInt(capacity), 1n);
+    const parts = BigInt64Array.of(BigInt(positions), BigInt(capacity));
     const changing: Record<string, Tensor> = {
       [DECODE_INPUTS.mask]: floatTensor(mask, [rows, 1, 1, columns]),
       [DECODE_INPUTS.positions]: integerTensor(nextPositions, [rows, 1]),
-      [DECODE_INPUTS.parts]: integerTensor(parts, [3]),
+      [DECODE_INPUTS.parts]: integerTensor(parts, [2]),
+      [DECODE_INPUTS.places]: integerTensor(places, [rows, this.#heads, 1, 3]),
     };
     return { ...this.#feeds, ...feeds, ...changing };
   }
@@ -99,28 +101,19 @@ export class KeyValueCache {
     this.lengths[row] = length;
     this.#buffers.forEach((buffer, i) => {
       for (let head = 0; head < this.#heads; head++) {
-        const from = source.#placeOf(sourceRow * this.#heads + head, source.capacity);
+        const from = (sourceRow * this.#heads + head) * source.#capacity * this.#headSize;
         const line = source.#buffers[i]!.subarray(from, from + length * this.#headSize);
-        buffer.set(line, this.#placeOf(row * this.#heads + head, this.#capacity));
+        buffer.set(line, (row * this.#heads + head) * this.#capacity * this.#headSize);
       }
     });
   }
 
-  /** Appends what the latest step made to each of `rows`. */
-  append(rows: readonly number[]): void {
-    const width = this.#headSize;
-    for (const buffer of this.#buffers) {
-      for (const row of rows) {
-        for (let line = row * this.#heads; line < (row + 1) * this.#heads; line++) {
-          const place = this.#placeOf(line, this.#capacity) + this.lengths[row]! * width;
-          buffer.copyWithin(place, line * width, (line + 1) * width);
-        }
-      }
-    }
+  /** Keeps what the latest step wrote into each of `rows`. */
+  advance(rows: readonly number[]): void {
     for (const row of rows) this.lengths[row]!++;
   }
 
-  /** Changes the capacity, in place as long as there is room. It must hold every row's length. */
+  /** Changes the capacity, in place as long as there is room. It must hold every row's length, and its next token. */
   resize(capacity: number): void {
     if (capacity === this.#capacity) return;
     if (capacity > this.#reserved) {
@@ -134,13 +127,13 @@ export class KeyValueCache {
       });
     }
     const lines = this.rows * this.#heads;
+    const [before, after] = [this.#capacity * this.#headSize, capacity * this.#headSize];
     for (const buffer of this.#buffers) {
       for (let i = 0; i < lines; i++) {
         // Wider lines move from the last to the first, narrower ones from the first, so that none overwrites another.
         const line = capacity > this.#capacity ? lines - 1 - i : i;
-        const from = this.#placeOf(line, this.#capacity);
-        const end = from + this.lengths[Math.floor(line / this.#heads)]! * this.#headSize;
-        buffer.copyWithin(this.#placeOf(line, capacity), from, end);
+        const length = this.lengths[Math.floor(line / this.#heads)]! * this.#headSize;
+        buffer.copyWithin(line * after, line * before, line * before + length);
       }
     }
     this.#capacity = capacity;
@@ -148,24 +141,18 @@ export class KeyValueCache {
   }
 
   #bufferLength(capacity: number): number {
-    return this.#placeOf(this.rows * this.#heads, capacity);
-  }
-
-  /** Where the cached positions of line row·heads + head begin. */
-  #placeOf(line: number, capacity: number): number {
-    return (this.rows * this.#heads + line * capacity) * this.#headSize;
+    return this.rows * this.#heads * capacity * this.#headSize;
   }
 
   #makeTensors(): void {
-    const [rows, heads, width, capacity] = [this.rows, this.#heads, this.#headSize, this.#capacity];
-    const feeds: Record<string, Tensor> = {};
-    const start = rows * heads * width;
-    const end = this.#bufferLength(capacity);
-    this.#buffers.forEach((buffer, i) => {
-      const name = i % 2 === 0 ? DECODE_INPUTS.keys(i >> 1) : DECODE_INPUTS.values(i >> 1);
-      feeds[name] = floatTensor(buffer.subarray(start, end), [rows, heads, capacity, width]);
-    });
-    this.#feeds = feeds;
-    this.#made = this.#buffers.map((buffer) => floatTensor(buffer.subarray(0, start), [rows, heads, 1, width]));
+    const shape = [this.rows, this.#heads, this.#capacity, this.#headSize];
+    const length = this.#bufferLength(this.#capacity);
+    this.#keysAndValues = this.#buffers.map((buffer) => floatTensor(buffer.subarray(0, length), shape));
+    this.#feeds = Object.fromEntries(
+      this.#keysAndValues.map((tensor, i) => [
+        i % 2 === 0 ? DECODE_INPUTS.keys(i >> 1) : DECODE_INPUTS.values(i >> 1),
+        tensor,
+      ]),
+    );
   }
 }

@@ -162,7 +162,7 @@ export class Sampler {
     const inverseTemperatures = Float32Array.from(rows, (sequence) => 1 / (sequence?.owner.request.temperature || 1));
     const used = rows.flatMap((sequence, row) => (sequence ? [row] : []));
     const result = await this.#decoder.step(cache, { tokens, inverseTemperatures });
-    cache.append(used);
+    cache.advance(used);
     const { vocabularySize } = this.#config;
     for (const row of used) {
       const sequence = rows[row]!;
