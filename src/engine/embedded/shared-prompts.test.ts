@@ -71,6 +71,17 @@ describe("prompts", () => {
     expect(after.first).toEqual(Array.from({ length: 8 }, (_, row) => [row, row < 4 ? 3 : 2]));
   });
 
+  it("that are shared by more rows than those before them are given fewer copies with more places", () => {
+    const prompts = new SharedPrompts(config, 16);
+    for (let row = 0; row < 16; row++) prompts.set(row, promptOf(row + 1, 40));
+    expect(look(prompts, 16)).toMatchObject({ sharings: 16, members: 2 });
+    const [one, two] = [promptOf(1, 40), promptOf(2, 40)];
+    for (let row = 0; row < 16; row++) prompts.set(row, row < 8 ? one : two);
+    const { sharings, members, first } = look(prompts, 16);
+    expect({ sharings, members }).toEqual({ sharings: 2, members: 8 });
+    expect(first).toEqual(Array.from({ length: 16 }, (_, row) => [row, row < 8 ? 1 : 2]));
+  });
+
   it("longer than the copies, or much shorter, make them anew", () => {
     const prompts = new SharedPrompts(config, 8);
     prompts.set(0, promptOf(1, 60));

@@ -23,7 +23,13 @@ export interface Prompt {
 /** What reading a copy of a prompt costs in a step, in member places: about this many, by measurement. */
 const COST_OF_COPY = 12;
 
-/** Copies with more unused positions than this are made anew. */
+/** What a step spends on sharings, in places. */
+const costOf = (sharings: number, members: number): number => sharings * (members + COST_OF_COPY);
+
+/** Sharings that cost more than this times what they might are made anew: that costs no more than a few steps. */
+const MOST_WASTE = 1.5;
+
+/** So are copies with more unused positions than this. */
 const SPARE_POSITIONS = 256;
 
 export class SharedPrompts {
@@ -65,8 +71,10 @@ export class SharedPrompts {
     if (!this.#placed) {
       const longest = this.#ofRow.reduce((most, prompt) => Math.max(most, prompt?.length ?? 0), 1);
       const positions = Math.ceil(longest / PROMPT_GRANULARITY) * PROMPT_GRANULARITY;
+      const best = this.#plan();
+      const wasted = costOf(this.#copies.length, this.#members) / costOf(best.sharings, best.members);
       const fits = this.#positions >= positions && this.#positions - positions <= SPARE_POSITIONS;
-      if (!fits || !this.#placeRest()) this.#startAnew(positions);
+      if (!fits || wasted > MOST_WASTE || !this.#placeRest()) this.#startAnew({ ...best, positions });
       this.#placed = true;
       this.#feeds = { ...this.#feeds, ...this.#indices() };
     }
@@ -103,18 +111,24 @@ export class SharedPrompts {
     return true;
   }
 
-  #startAnew(positions: number): void {
+  /** The sharings that cost least. */
+  #plan(): { readonly sharings: number; readonly members: number } {
     const counts = new Map<Prompt, number>();
     for (const prompt of this.#ofRow) if (prompt) counts.set(prompt, (counts.get(prompt) ?? 0) + 1);
-    const sharingsOf = (members: number): number =>
-      Math.max(
-        1,
-        [...counts.values()].reduce((sum, count) => sum + Math.ceil(count / members), 0),
-      );
-    const cost = (members: number): number => sharingsOf(members) * (members + COST_OF_COPY);
-    let members = 2;
-    for (let more = 4; more <= this.#rows; more *= 2) if (cost(more) < cost(members)) members = more;
-    const sharings = sharingsOf(members);
+    const planOf = (members: number) => {
+      const sharings = [...counts.values()].reduce((sum, count) => sum + Math.ceil(count / members), 0);
+      return { sharings: Math.max(1, sharings), members };
+    };
+    let best = planOf(2);
+    for (let members = 4; members <= this.#rows; members *= 2) {
+      const plan = planOf(members);
+      if (costOf(plan.sharings, members) < costOf(best.sharings, best.members)) best = plan;
+    }
+    return best;
+  }
+
+  #startAnew(plan: { readonly sharings: number; readonly members: number; readonly positions: number }): void {
+    const { sharings, members, positions } = plan;
     this.#members = members;
     this.#positions = positions;
     this.#copies = Array.from({ length: sharings }, () => undefined);
