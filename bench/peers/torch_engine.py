@@ -187,8 +187,9 @@ class Sampling:
         self.rows = spec["samples"]
         self.length = len(spec["prompt"]) + spec["newTokens"]
         size = config["hidden_size"] // config["num_attention_heads"]
-        shape = (config["num_hidden_layers"], 2, self.rows, config["num_key_value_heads"], self.length, size)
-        self.cache = torch.zeros(shape)
+        shape = (self.rows, config["num_key_value_heads"], self.length, size)
+        # Tensors of their own: a compiled step copies the whole of a tensor of which it changes a part.
+        self.cache = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(config["num_hidden_layers"])]
         self.attention = self.fused_attention
         self.choose_attention = spec["way"] == "eager" and not self.model.shared_heads
         self.masked_step = compiled(self.step_under_mask, spec)
@@ -205,8 +206,9 @@ class Sampling:
 
         def attend_of_layer(index):
             def attend(query, key, value):
-                self.cache[index, 0, :, :, :end] = key
-                self.cache[index, 1, :, :, :end] = value
+                keys, values = self.cache[index]
+                keys[:, :, :end] = key
+                values[:, :, :end] = value
                 return self.model.causal(index)(query, key, value)
 
             return attend
