@@ -31,10 +31,9 @@ export function planMicroBatches(
     const most = Math.max(1, Math.floor(maxTokens / length));
     best[start] = Number.POSITIVE_INFINITY;
     for (let end = start + 1; end <= Math.min(order.length, start + most); end++) {
-      // Within a run of equal lengths only a full micro-batch or the run's end can be best.
-      if (end < order.length && end < start + most && padded[end] === padded[end - 1]) continue;
       const cost = FIXED_COST_TOKENS + length * (end - start) + best[end]!;
-      if (cost < best[start]!) {
+      // Among equal costs the fullest.
+      if (cost <= best[start]!) {
         best[start] = cost;
         cut[start] = end;
       }
