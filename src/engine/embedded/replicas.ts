@@ -94,7 +94,8 @@ export class Replicas {
       const logprobs = answers.map((answer) => answer.logprobs);
       return { loss, logprobs: inOrder(batch.length, shares, logprobs) };
     } catch (error) {
-      await this.#all("undo", undefined);
+      // The others have nothing of this call: what they would take back is an earlier one.
+      await everySuccess(this.#sharing(shares).map((handle) => handle.call("undo", undefined)));
       throw error;
     }
   }
@@ -149,9 +150,12 @@ export class Replicas {
     shares: readonly (readonly number[])[],
     compute: (handle: ReplicaHandle, items: readonly number[]) => Promise<T>,
   ): Promise<T[]> {
-    // Shares are dealt in order, so that those with nothing come last. The first one answers even then.
-    const count = Math.max(1, shares.filter((items) => items.length > 0).length);
-    return everySuccess(this.#handles.slice(0, count).map((handle, index) => compute(handle, shares[index]!)));
+    return everySuccess(this.#sharing(shares).map((handle, index) => compute(handle, shares[index]!)));
+  }
+
+  /** The replicas that have a share: shares with nothing come last. The first one answers even then. */
+  #sharing(shares: readonly (readonly number[])[]): readonly ReplicaHandle[] {
+    return this.#handles.slice(0, Math.max(1, shares.filter((items) => items.length > 0).length));
   }
 
   async #samplePart(
