@@ -145,4 +145,29 @@ typedef struct {
   double (*square)(long n, const float *x);
 } Kernels;
 
+/* Every kernel is declared as its member above, for the instruction set being compiled. */
+#ifdef ISA
+#define KERNEL(name) __typeof__(*((Kernels *)0)->name) NAME(name)
+KERNEL(gemm);
+KERNEL(packed_length);
+KERNEL(pack);
+KERNEL(attention);
+KERNEL(attention_backward);
+KERNEL(decode_attention);
+KERNEL(cache_write);
+KERNEL(token_probabilities);
+KERNEL(gather_rows);
+KERNEL(scatter_add_rows);
+KERNEL(rms_norm);
+KERNEL(rms_norm_backward);
+KERNEL(rotate);
+KERNEL(swiglu);
+KERNEL(swiglu_backward);
+KERNEL(cross_entropy);
+KERNEL(add_column_sums);
+KERNEL(adamw);
+KERNEL(add_and_square);
+KERNEL(square);
+#endif
+
 #endif

@@ -2,6 +2,10 @@
 #ifndef MUCODE_VECTOR_H
 #define MUCODE_VECTOR_H
 #include <stdint.h>
+#include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define LANES 16
@@ -17,6 +21,58 @@ typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
 
 static inline vec load(const float *x) { return *(const vec_unaligned *)x; }
 static inline void store(float *x, vec v) { *(vec_unaligned *)x = v; }
+/* The first lanes alone, 1 to LANES of them: nothing beyond is touched in memory, and the others are loaded as 0. */
+#if defined(__AVX512F__)
+static inline vec load_some(const float *x, long lanes) {
+  return lanes >= LANES ? load(x) : (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << lanes) - 1), x);
+}
+static inline void store_some(float *x, vec v, long lanes) {
+  if (lanes >= LANES) store(x, v);
+  else _mm512_mask_storeu_ps(x, (__mmask16)((1u << lanes) - 1), (__m512)v);
+}
+static inline vec sqrt_vec(vec v) { return (vec)_mm512_sqrt_ps((__m512)v); }
+#elif defined(__AVX2__)
+static inline ivec first_lanes(long lanes) { return (ivec){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)lanes; }
+static inline vec load_some(const float *x, long lanes) {
+  return lanes >= LANES ? load(x) : (vec)_mm256_maskload_ps(x, (__m256i)first_lanes(lanes));
+}
+static inline void store_some(float *x, vec v, long lanes) {
+  if (lanes >= LANES) store(x, v);
+  else _mm256_maskstore_ps(x, (__m256i)first_lanes(lanes), (__m256)v);
+}
+static inline vec sqrt_vec(vec v) { return (vec)_mm256_sqrt_ps((__m256)v); }
+#else
+static inline vec load_some(const float *x, long lanes) {
+  vec v = {0};
+  memcpy(&v, x, sizeof(float) * (size_t)(lanes < LANES ? lanes : LANES));
+  return v;
+}
+static inline void store_some(float *x, vec v, long lanes) {
+  memcpy(x, &v, sizeof(float) * (size_t)(lanes < LANES ? lanes : LANES));
+}
+static inline vec sqrt_vec(vec v) {
+  for (int i = 0; i < LANES; i++) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+#endif
+
+/*
+ * The statements, for i = 0, LANES, 2 LANES .. below n: with lanes = LANES, a constant, which makes load_some and
+ * store_some plain, and once more with the remainder.
+ */
+#define EACH_VECTOR(n, ...) \
+  do { \
+    long i = 0; \
+    for (; i + LANES <= (n); i += LANES) { \
+      const long lanes = LANES; \
+      __VA_ARGS__ \
+    } \
+    if (i < (n)) { \
+      const long lanes = (n) - i; \
+      __VA_ARGS__ \
+    } \
+  } while (0)
+
 static inline vec splat(float x) { return x - (vec){0}; }
 
 static inline float sum_lanes(vec v) {

@@ -1,0 +1,633 @@
+/*
+ * The Node-API addon: runs a list of kernel commands over typed arrays. A command is its number and its arguments, all
+ * doubles; where memory is meant, the number of a typed array in the list given with the program, and an offset in it in
+ * elements (array -1: NULL). Every extent is checked before a kernel runs, so that a wrong program is an error, not a
+ * corrupted process.
+ */
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+extern const Kernels kernels_avx2, kernels_avx512, kernels_amx;
+#endif
+
+/* Kernel sets that this processor has, fastest first. */
+static const Kernels *sets[4];
+static int set_count;
+
+#if defined(__x86_64__)
+/* Whether the processor has bfloat16 tiles and the kernel lets this process use them. */
+static int request_tiles(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  const unsigned tile = 1u << 24, bf16 = 1u << 22;
+  if ((d & tile) == 0 || (d & bf16) == 0) return 0;
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+static void find_sets(void) {
+  if (set_count > 0) return;
+  __builtin_cpu_init();
+  int has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (has_avx512 && request_tiles()) sets[set_count++] = &kernels_amx;
+  if (has_avx512) sets[set_count++] = &kernels_avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+    sets[set_count++] = &kernels_avx2;
+}
+#else
+static void find_sets(void) {}
+#endif
+
+/* What one typed array given with a program is. */
+typedef struct {
+  char *data;
+  long length;
+  napi_typedarray_type type;
+} Buffer;
+
+/* A program being run. */
+typedef struct {
+  const Kernels *kernels;
+  float *scratch;
+  const Buffer *buffers;
+  long buffer_count;
+  const double *next, *end;
+  const char *problem; /* of the command being read; NULL if none */
+} Run;
+
+static long integer(Run *run) {
+  if (run->next >= run->end) {
+    run->problem = "arguments are missing";
+    return 0;
+  }
+  return (long)*run->next++;
+}
+
+static float number(Run *run) {
+  if (run->next >= run->end) {
+    run->problem = "arguments are missing";
+    return 0;
+  }
+  return (float)*run->next++;
+}
+
+/* An extent: not negative, and small enough that products of two do not overflow. */
+static long extent(Run *run) {
+  long value = integer(run);
+  if (value < 0 || value > 1L << 30) {
+    run->problem = "an extent is out of range";
+    return 0;
+  }
+  return value;
+}
+
+static void *memory(Run *run, napi_typedarray_type type, long width, long length) {
+  long which = integer(run), offset = integer(run);
+  if (which == -1) return NULL;
+  if (run->problem != NULL) return NULL;
+  if (which < 0 || which >= run->buffer_count) {
+    run->problem = "no such array";
+    return NULL;
+  }
+  const Buffer *buffer = &run->buffers[which];
+  if (buffer->type != type) {
+    run->problem = "an array has another type";
+    return NULL;
+  }
+  if (offset < 0 || length < 0 || offset > buffer->length || length > buffer->length - offset) {
+    run->problem = "an array is too short";
+    return NULL;
+  }
+  return buffer->data + offset * width;
+}
+
+static float *floats(Run *run, long length) { return memory(run, napi_float32_array, 4, length); }
+static const int32_t *integers(Run *run, long length) { return memory(run, napi_int32_array, 4, length); }
+static double *doubles(Run *run, long length) { return memory(run, napi_float64_array, 8, length); }
+
+/* A matrix's rows: the distance between them comes before the memory. */
+static float *rows_of(Run *run, long rows, long columns, long *ld) {
+  *ld = extent(run);
+  if (rows > 1 && *ld < columns) run->problem = "rows overlap";
+  return floats(run, rows == 0 || columns == 0 ? 0 : (rows - 1) * *ld + columns);
+}
+
+/* Memory that a kernel cannot do without. */
+static void require(Run *run, const void *pointer) {
+  if (pointer == NULL && run->problem == NULL) run->problem = "an array is missing";
+}
+
+static void require_indices(Run *run, const int32_t *indices, long count, long limit) {
+  if (run->problem != NULL || indices == NULL) return;
+  for (long i = 0; i < count; i++) {
+    if (indices[i] < 0 || indices[i] >= limit) {
+      run->problem = "an index is out of range";
+      return;
+    }
+  }
+}
+
+static void run_gemm(Run *run) {
+  Gemm g = {.m = extent(run), .n = extent(run), .k = extent(run), .alpha = number(run)};
+  g.transpose_a = integer(run) != 0;
+  long mode = integer(run);
+  g.transpose_b = mode == 1;
+  g.packed_b = mode == 2;
+  g.a = rows_of(run, g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k, &g.lda);
+  if (g.packed_b) {
+    g.b = floats(run, run->kernels->packed_length(g.n, g.k));
+  } else {
+    g.b = rows_of(run, g.transpose_b ? g.n : g.k, g.transpose_b ? g.k : g.n, &g.ldb);
+  }
+  g.addend = rows_of(run, g.m, g.n, &g.ld_addend);
+  g.bias = floats(run, g.n);
+  g.c = rows_of(run, g.m, g.n, &g.ldc);
+  require(run, g.a);
+  require(run, g.b);
+  require(run, g.c);
+  if (run->problem == NULL && g.m > 0 && g.n > 0) run->kernels->gemm(&g, run->scratch);
+}
+
+static void run_pack(Run *run) {
+  long n = extent(run), k = extent(run), transposed = integer(run), ldb;
+  const float *b = rows_of(run, transposed ? n : k, transposed ? k : n, &ldb);
+  float *packed = floats(run, run->kernels->packed_length(n, k));
+  require(run, b);
+  require(run, packed);
+  if (run->problem == NULL) run->kernels->pack(n, k, b, ldb, transposed != 0, packed);
+}
+
+static Attention read_attention(Run *run) {
+  Attention a = {.sequences = extent(run)};
+  a.starts = integers(run, a.sequences + 1);
+  a.heads = extent(run);
+  a.kv_heads = extent(run);
+  a.size = extent(run);
+  a.scale = number(run);
+  require(run, a.starts);
+  if (a.kv_heads == 0 || a.heads % a.kv_heads != 0 || a.size % 2 != 0) run->problem = "no such heads";
+  if (run->problem != NULL) return a;
+  for (long s = 0; s < a.sequences; s++) {
+    if (a.starts[s] < 0 || a.starts[s] > a.starts[s + 1]) run->problem = "sequences are not in order";
+  }
+  long rows = a.starts[a.sequences];
+  a.q = rows_of(run, rows, a.heads * a.size, &a.ldq);
+  a.k = rows_of(run, rows, a.kv_heads * a.size, &a.ldk);
+  a.v = rows_of(run, rows, a.kv_heads * a.size, &a.ldv);
+  a.out = rows_of(run, rows, a.heads * a.size, &a.ldo);
+  a.lse = floats(run, rows * a.heads);
+  require(run, a.q);
+  require(run, a.k);
+  require(run, a.v);
+  require(run, a.out);
+  return a;
+}
+
+static void run_attention(Run *run) {
+  Attention a = read_attention(run);
+  if (run->problem == NULL) run->kernels->attention(&a, run->scratch);
+}
+
+static void run_attention_backward(Run *run) {
+  AttentionBackward b = {.forward = read_attention(run)};
+  if (run->problem != NULL) return;
+  const Attention *a = &b.forward;
+  long rows = a->starts[a->sequences];
+  b.dout = rows_of(run, rows, a->heads * a->size, &b.lddo);
+  b.dq = rows_of(run, rows, a->heads * a->size, &b.lddq);
+  b.dk = rows_of(run, rows, a->kv_heads * a->size, &b.lddk);
+  b.dv = rows_of(run, rows, a->kv_heads * a->size, &b.lddv);
+  require(run, a->lse);
+  require(run, b.dout);
+  require(run, b.dq);
+  require(run, b.dk);
+  require(run, b.dv);
+  if (run->problem == NULL) run->kernels->attention_backward(&b, run->scratch);
+}
+
+/* The pages and how many there are. */
+static PagedCache read_cache(Run *run, long *pages) {
+  *pages = extent(run);
+  PagedCache c = {.layers = extent(run), .layer = extent(run), .kv_heads = extent(run), .size = extent(run)};
+  if (c.layer >= c.layers && run->problem == NULL) run->problem = "no such layer";
+  c.pages = floats(run, *pages * c.layers * c.kv_heads * c.size * 2 * PAGE);
+  require(run, c.pages);
+  return c;
+}
+
+static void run_cache_write(Run *run) {
+  long pages, rows, ldk, ldv;
+  PagedCache cache = read_cache(run, &pages);
+  rows = extent(run);
+  const int32_t *places = integers(run, rows);
+  const float *k = rows_of(run, rows, cache.kv_heads * cache.size, &ldk);
+  const float *v = rows_of(run, rows, cache.kv_heads * cache.size, &ldv);
+  require(run, places);
+  require(run, k);
+  require(run, v);
+  require_indices(run, places, rows, pages * PAGE);
+  if (run->problem == NULL) run->kernels->cache_write(&cache, rows, places, k, ldk, v, ldv);
+}
+
+/* Each list of pages, `most` long, must hold as many pages of the cache as its length needs. */
+static void require_pages(Run *run, const int32_t *lists, long most, const int32_t *lengths, long count, long pages) {
+  for (long i = 0; i < count && run->problem == NULL; i++) {
+    long used = lengths[i] <= 0 ? 0 : (lengths[i] + PAGE - 1L) / PAGE;
+    if (used > most) run->problem = "a sequence has more positions than pages";
+    else require_indices(run, lists + i * most, used, pages);
+  }
+}
+
+static void run_decode_attention(Run *run) {
+  long pages;
+  DecodeAttention d = {.cache = read_cache(run, &pages)};
+  d.groups = extent(run);
+  d.group_starts = integers(run, d.groups + 1);
+  d.most_prompt_pages = extent(run);
+  d.prompt_pages = integers(run, d.groups * d.most_prompt_pages);
+  d.prompt_lengths = integers(run, d.groups);
+  d.most_own_pages = extent(run);
+  require(run, d.group_starts);
+  require(run, d.prompt_pages);
+  require(run, d.prompt_lengths);
+  if (run->problem != NULL) return;
+  for (long g = 0; g < d.groups; g++) {
+    if (d.group_starts[g] < 0 || d.group_starts[g] > d.group_starts[g + 1]) run->problem = "groups are not in order";
+  }
+  long rows = d.group_starts[d.groups];
+  d.own_pages = integers(run, rows * d.most_own_pages);
+  d.own_lengths = integers(run, rows);
+  d.heads = extent(run);
+  d.scale = number(run);
+  d.q = rows_of(run, rows, d.heads * d.cache.size, &d.ldq);
+  d.out = rows_of(run, rows, d.heads * d.cache.size, &d.ldo);
+  require(run, d.own_pages);
+  require(run, d.own_lengths);
+  require(run, d.q);
+  require(run, d.out);
+  if (run->problem == NULL && (d.cache.kv_heads == 0 || d.heads % d.cache.kv_heads != 0)) run->problem = "no such heads";
+  if (run->problem != NULL) return;
+  require_pages(run, d.prompt_pages, d.most_prompt_pages, d.prompt_lengths, d.groups, pages);
+  require_pages(run, d.own_pages, d.most_own_pages, d.own_lengths, rows, pages);
+  if (run->problem == NULL) run->kernels->decode_attention(&d, run->scratch);
+}
+
+static void run_token_probabilities(Run *run) {
+  long rows = extent(run), n = extent(run);
+  float *logits = floats(run, rows * n);
+  const float *inverse_temperatures = floats(run, rows);
+  float *probabilities = floats(run, rows * n);
+  require(run, logits);
+  require(run, inverse_temperatures);
+  require(run, probabilities);
+  if (run->problem == NULL) run->kernels->token_probabilities(rows, n, logits, inverse_temperatures, probabilities);
+}
+
+/* Rows of `limit` that are picked or added to. */
+static void run_gather_rows(Run *run) {
+  long rows = extent(run), n = extent(run), limit = extent(run), ldx, ldy;
+  const int32_t *indices = integers(run, rows);
+  const float *x = rows_of(run, limit, n, &ldx);
+  float *y = rows_of(run, rows, n, &ldy);
+  require(run, indices);
+  require(run, x);
+  require(run, y);
+  require_indices(run, indices, rows, limit);
+  if (run->problem == NULL) run->kernels->gather_rows(rows, n, indices, x, ldx, y, ldy);
+}
+
+static void run_scatter_add_rows(Run *run) {
+  long rows = extent(run), n = extent(run), limit = extent(run), ldx, ldy;
+  const int32_t *indices = integers(run, rows);
+  const float *x = rows_of(run, rows, n, &ldx);
+  float *y = rows_of(run, limit, n, &ldy);
+  require(run, indices);
+  require(run, x);
+  require(run, y);
+  require_indices(run, indices, rows, limit);
+  if (run->problem == NULL) run->kernels->scatter_add_rows(rows, n, indices, x, ldx, y, ldy);
+}
+
+static void run_rms_norm(Run *run) {
+  long rows = extent(run), heads = extent(run), n = extent(run), ldx, ldy;
+  float epsilon = number(run);
+  const float *x = rows_of(run, rows, heads * n, &ldx);
+  const float *w = floats(run, n);
+  float *y = rows_of(run, rows, heads * n, &ldy);
+  float *inverse = floats(run, rows * heads);
+  require(run, x);
+  require(run, w);
+  require(run, y);
+  if (run->problem == NULL) run->kernels->rms_norm(rows, heads, n, x, ldx, w, epsilon, y, ldy, inverse);
+}
+
+static void run_rms_norm_backward(Run *run) {
+  long rows = extent(run), heads = extent(run), n = extent(run), accumulate = integer(run), ldx, lddy, lddx;
+  const float *x = rows_of(run, rows, heads * n, &ldx);
+  const float *w = floats(run, n);
+  const float *inverse = floats(run, rows * heads);
+  const float *dy = rows_of(run, rows, heads * n, &lddy);
+  float *dx = rows_of(run, rows, heads * n, &lddx);
+  float *dw = floats(run, n);
+  require(run, x);
+  require(run, w);
+  require(run, inverse);
+  require(run, dy);
+  require(run, dx);
+  if (run->problem != NULL) return;
+  run->kernels->rms_norm_backward(rows, heads, n, x, ldx, w, inverse, dy, lddy, dx, lddx, accumulate != 0, dw);
+}
+
+static void run_rotate(Run *run) {
+  long rows = extent(run), heads = extent(run), size = extent(run), limit = extent(run), ldx;
+  float direction = number(run);
+  float *x = rows_of(run, rows, heads * size, &ldx);
+  const int32_t *positions = integers(run, rows);
+  const float *cosine = floats(run, limit * (size / 2));
+  const float *sine = floats(run, limit * (size / 2));
+  require(run, x);
+  require(run, positions);
+  require(run, cosine);
+  require(run, sine);
+  require_indices(run, positions, rows, limit);
+  if (run->problem == NULL) run->kernels->rotate(rows, heads, size, x, ldx, positions, cosine, sine, direction);
+}
+
+static void run_swiglu(Run *run) {
+  long rows = extent(run), n = extent(run), ldg, ldu, ldy;
+  const float *gate = rows_of(run, rows, n, &ldg);
+  const float *up = rows_of(run, rows, n, &ldu);
+  float *y = rows_of(run, rows, n, &ldy);
+  require(run, gate);
+  require(run, up);
+  require(run, y);
+  if (run->problem == NULL) run->kernels->swiglu(rows, n, gate, ldg, up, ldu, y, ldy);
+}
+
+static void run_swiglu_backward(Run *run) {
+  long rows = extent(run), n = extent(run), ldg, ldu, lddy, lddg, lddu;
+  const float *gate = rows_of(run, rows, n, &ldg);
+  const float *up = rows_of(run, rows, n, &ldu);
+  const float *dy = rows_of(run, rows, n, &lddy);
+  float *dgate = rows_of(run, rows, n, &lddg);
+  float *dup = rows_of(run, rows, n, &lddu);
+  require(run, gate);
+  require(run, up);
+  require(run, dy);
+  require(run, dgate);
+  require(run, dup);
+  if (run->problem != NULL) return;
+  run->kernels->swiglu_backward(rows, n, gate, ldg, up, ldu, dy, lddy, dgate, lddg, dup, lddu);
+}
+
+static void run_cross_entropy(Run *run) {
+  long rows = extent(run), n = extent(run), ld;
+  float *logits = rows_of(run, rows, n, &ld);
+  const int32_t *targets = integers(run, rows);
+  const float *weights = floats(run, rows);
+  float *values = floats(run, rows);
+  require(run, logits);
+  require(run, targets);
+  require(run, values);
+  require_indices(run, targets, rows, n);
+  if (run->problem == NULL) run->kernels->cross_entropy(rows, n, logits, ld, targets, weights, values);
+}
+
+static void run_add_column_sums(Run *run) {
+  long rows = extent(run), n = extent(run), ldx;
+  const float *x = rows_of(run, rows, n, &ldx);
+  float *y = floats(run, n);
+  require(run, x);
+  require(run, y);
+  if (run->problem == NULL) run->kernels->add_column_sums(rows, n, x, ldx, y);
+}
+
+static void run_adamw(Run *run) {
+  AdamW a = {.n = extent(run)};
+  a.weights = floats(run, a.n);
+  a.gradient = floats(run, a.n);
+  a.moment1 = floats(run, a.n);
+  a.moment2 = floats(run, a.n);
+  a.learning_rate = number(run);
+  a.keep = number(run);
+  a.beta1 = number(run);
+  a.one_minus_beta1 = number(run);
+  a.beta2 = number(run);
+  a.one_minus_beta2 = number(run);
+  a.correction1 = number(run);
+  a.correction2 = number(run);
+  a.epsilon = number(run);
+  a.gradient_scale = number(run);
+  require(run, a.weights);
+  require(run, a.gradient);
+  require(run, a.moment1);
+  require(run, a.moment2);
+  if (run->problem == NULL) run->kernels->adamw(&a);
+}
+
+static void run_square(Run *run) {
+  long n = extent(run);
+  const float *x = floats(run, n);
+  double *sum = doubles(run, 1);
+  require(run, x);
+  require(run, sum);
+  if (run->problem == NULL) *sum = run->kernels->square(n, x);
+}
+
+static void run_add_and_square(Run *run) {
+  long n = extent(run);
+  const float *x = floats(run, n);
+  float *y = floats(run, n);
+  double *sum = doubles(run, 1);
+  require(run, x);
+  require(run, y);
+  require(run, sum);
+  if (run->problem == NULL) *sum = run->kernels->add_and_square(n, x, y);
+}
+
+static void run_fill(Run *run) {
+  long rows = extent(run), n = extent(run), ld;
+  float value = number(run);
+  float *x = rows_of(run, rows, n, &ld);
+  require(run, x);
+  if (run->problem != NULL) return;
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < n; j++) x[i * ld + j] = value;
+}
+
+static const struct {
+  const char *name;
+  void (*run)(Run *);
+} commands[] = {
+    {"gemm", run_gemm},
+    {"pack", run_pack},
+    {"attention", run_attention},
+    {"attentionBackward", run_attention_backward},
+    {"cacheWrite", run_cache_write},
+    {"decodeAttention", run_decode_attention},
+    {"tokenProbabilities", run_token_probabilities},
+    {"gatherRows", run_gather_rows},
+    {"scatterAddRows", run_scatter_add_rows},
+    {"rmsNorm", run_rms_norm},
+    {"rmsNormBackward", run_rms_norm_backward},
+    {"rotate", run_rotate},
+    {"swiglu", run_swiglu},
+    {"swigluBackward", run_swiglu_backward},
+    {"crossEntropy", run_cross_entropy},
+    {"addColumnSums", run_add_column_sums},
+    {"adamw", run_adamw},
+    {"square", run_square},
+    {"addAndSquare", run_add_and_square},
+    {"fill", run_fill},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void release_scratch(napi_env env, void *scratch, void *hint) {
+  (void)env;
+  (void)hint;
+  free(scratch);
+}
+
+/* Each thread's own working memory, made when first needed. */
+static float *scratch_of(napi_env env) {
+  void *scratch = NULL;
+  napi_get_instance_data(env, &scratch);
+  if (scratch == NULL) {
+    if (posix_memalign(&scratch, 64, SCRATCH_FLOATS * sizeof(float)) != 0) return NULL;
+    napi_set_instance_data(env, scratch, release_scratch, NULL);
+  }
+  return scratch;
+}
+
+static napi_value fail(napi_env env, const char *message) {
+  napi_throw_error(env, NULL, message);
+  return NULL;
+}
+
+/* Results are in flushed arithmetic: denormals, which are slow and mean nothing here, count as 0. */
+static void run_commands(napi_env env, Run *run, const double *program) {
+  const char *name = "a command";
+#if defined(__x86_64__)
+  unsigned control = _mm_getcsr();
+  _mm_setcsr(control | 0x8040);
+#endif
+  while (run->next < run->end && run->problem == NULL) {
+    long command = (long)*run->next++;
+    if (command < 0 || command >= COMMAND_COUNT) {
+      run->problem = "no such command";
+    } else {
+      name = commands[command].name;
+      commands[command].run(run);
+    }
+  }
+#if defined(__x86_64__)
+  _mm_setcsr(control);
+#endif
+  if (run->problem == NULL) return;
+  char message[160];
+  size_t length = 0;
+  const char *parts[] = {name, ": ", run->problem};
+  for (int i = 0; i < 3; i++) {
+    size_t part = strlen(parts[i]);
+    memcpy(message + length, parts[i], part + 1);
+    length += part;
+  }
+  (void)program;
+  napi_throw_error(env, NULL, message);
+}
+
+/* run(set, program, arrays) */
+static napi_value run_program(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value arguments[3];
+  int32_t set;
+  napi_typedarray_type type;
+  size_t program_length;
+  void *program;
+  uint32_t buffer_count;
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 3 ||
+      napi_get_value_int32(env, arguments[0], &set) != napi_ok || set < 0 || set >= set_count ||
+      napi_get_typedarray_info(env, arguments[1], &type, &program_length, &program, NULL, NULL) != napi_ok ||
+      type != napi_float64_array || napi_get_array_length(env, arguments[2], &buffer_count) != napi_ok)
+    return fail(env, "expected a kernel set, a Float64Array and a list of typed arrays");
+  Buffer *buffers = malloc((buffer_count + 1) * sizeof(Buffer));
+  float *scratch = scratch_of(env);
+  if (buffers == NULL || scratch == NULL) {
+    free(buffers);
+    return fail(env, "no memory");
+  }
+  for (uint32_t i = 0; i < buffer_count; i++) {
+    napi_value array;
+    size_t length;
+    void *data;
+    if (napi_get_element(env, arguments[2], i, &array) != napi_ok ||
+        napi_get_typedarray_info(env, array, &buffers[i].type, &length, &data, NULL, NULL) != napi_ok) {
+      free(buffers);
+      return fail(env, "expected a list of typed arrays");
+    }
+    buffers[i].data = data;
+    buffers[i].length = (long)length;
+  }
+  Run run = {.kernels = sets[set],
+             .scratch = scratch,
+             .buffers = buffers,
+             .buffer_count = (long)buffer_count,
+             .next = program,
+             .end = (const double *)program + program_length};
+  run_commands(env, &run, program);
+  free(buffers);
+  return NULL;
+}
+
+/* packedLength(set, n, k) */
+static napi_value packed_length(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value arguments[3], result;
+  int32_t set;
+  int64_t n, k;
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 3 ||
+      napi_get_value_int32(env, arguments[0], &set) != napi_ok || set < 0 || set >= set_count ||
+      napi_get_value_int64(env, arguments[1], &n) != napi_ok || napi_get_value_int64(env, arguments[2], &k) != napi_ok)
+    return fail(env, "expected a kernel set and two extents");
+  napi_create_int64(env, sets[set]->packed_length(n, k), &result);
+  return result;
+}
+
+static napi_value list_names(napi_env env, int count, const char *(*name)(int)) {
+  napi_value list, item;
+  napi_create_array_with_length(env, (size_t)count, &list);
+  for (int i = 0; i < count; i++) {
+    napi_create_string_utf8(env, name(i), NAPI_AUTO_LENGTH, &item);
+    napi_set_element(env, list, (uint32_t)i, item);
+  }
+  return list;
+}
+
+static const char *set_name(int i) { return sets[i]->name; }
+static const char *command_name(int i) { return commands[i].name; }
+
+NAPI_MODULE_INIT(/* env, exports */) {
+  napi_value value;
+  find_sets();
+  napi_set_named_property(env, exports, "sets", list_names(env, set_count, set_name));
+  napi_set_named_property(env, exports, "commands", list_names(env, COMMAND_COUNT, command_name));
+  napi_create_string_utf8(env, SOURCE_DIGEST, NAPI_AUTO_LENGTH, &value);
+  napi_set_named_property(env, exports, "sourceDigest", value);
+  napi_create_int32(env, PAGE, &value);
+  napi_set_named_property(env, exports, "pagePositions", value);
+  napi_create_function(env, "run", NAPI_AUTO_LENGTH, run_program, NULL, &value);
+  napi_set_named_property(env, exports, "run", value);
+  napi_create_function(env, "packedLength", NAPI_AUTO_LENGTH, packed_length, NULL, &value);
+  napi_set_named_property(env, exports, "packedLength", value);
+  return exports;
+}
