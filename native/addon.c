@@ -138,7 +138,11 @@ static void require_indices(Run *run, const int32_t *indices, long count, long l
 }
 
 static void run_gemm(Run *run) {
-  Gemm g = {.m = extent(run), .n = extent(run), .k = extent(run), .alpha = number(run)};
+  Gemm g = {0};
+  g.m = extent(run);
+  g.n = extent(run);
+  g.k = extent(run);
+  g.alpha = number(run);
   g.transpose_a = integer(run) != 0;
   long mode = integer(run);
   g.transpose_b = mode == 1;
@@ -218,7 +222,10 @@ static void run_attention_backward(Run *run) {
 /* The pages and how many there are. */
 static PagedCache read_cache(Run *run, long *pages) {
   *pages = extent(run);
-  PagedCache c = {.layers = extent(run), .layer = extent(run), .kv_heads = extent(run), .size = extent(run)};
+  PagedCache c = {.layers = extent(run)};
+  c.layer = extent(run);
+  c.kv_heads = extent(run);
+  c.size = extent(run);
   if (c.layer >= c.layers && run->problem == NULL) run->problem = "no such layer";
   c.pages = floats(run, *pages * c.layers * c.kv_heads * c.size * 2 * PAGE);
   require(run, c.pages);
@@ -515,7 +522,7 @@ static napi_value fail(napi_env env, const char *message) {
 }
 
 /* Results are in flushed arithmetic: denormals, which are slow and mean nothing here, count as 0. */
-static void run_commands(napi_env env, Run *run, const double *program) {
+static void run_commands(napi_env env, Run *run) {
   const char *name = "a command";
 #if defined(__x86_64__)
   unsigned control = _mm_getcsr();
@@ -542,7 +549,6 @@ static void run_commands(napi_env env, Run *run, const double *program) {
     memcpy(message + length, parts[i], part + 1);
     length += part;
   }
-  (void)program;
   napi_throw_error(env, NULL, message);
 }
 
@@ -584,7 +590,7 @@ static napi_value run_program(napi_env env, napi_callback_info info) {
              .buffer_count = (long)buffer_count,
              .next = program,
              .end = (const double *)program + program_length};
-  run_commands(env, &run, program);
+  run_commands(env, &run);
   free(buffers);
   return NULL;
 }

@@ -31,7 +31,16 @@ if (process.argv.includes("--check")) {
 
 const common = ["-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC"];
 common.push("-fvisibility=hidden", "-ffunction-sections", "-Wall", "-Wextra", "-Werror");
-const avx512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mbmi2", "-mprefer-vector-width=512"];
+const avx512 = [
+  "-mavx512f",
+  "-mavx512bw",
+  "-mavx512dq",
+  "-mavx512vl",
+  "-mavx2",
+  "-mfma",
+  "-mbmi2",
+  "-mprefer-vector-width=512",
+];
 /** What is compiled for each instruction set: its flags, and whether a file is its own. */
 const sets = {
   avx2: { flags: ["-mavx2", "-mfma", "-mbmi2"], takes: (name) => name !== "gemm-amx.c" },

@@ -1,0 +1,93 @@
+/**
+ * The engine's own compute kernels: a Node-API addon in C (`native/`), which comes built for Linux on x86-64. Everywhere
+ * else, and on processors without AVX2, ONNX Runtime computes.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "../../../errors.ts";
+
+/** What `native/addon.c` offers. */
+interface Addon {
+  /** Names of the sets of kernels that this processor has, fastest first. */
+  readonly sets: readonly string[];
+  /** Names of the commands; a command's number is its place. */
+  readonly commands: readonly string[];
+  /** Positions of a page of keys and values. */
+  readonly pagePositions: number;
+  /** Of the C files that it was built from. */
+  readonly sourceDigest: string;
+  run(set: number, program: Float64Array, arrays: readonly KernelArray[]): void;
+  packedLength(set: number, columns: number, depth: number): number;
+}
+
+/** What kernels read and write. */
+export type KernelArray = Float32Array | Int32Array | Float64Array;
+
+/** Names a set of kernels to take, or `onnxruntime` for none: to compare them, or to get around one. */
+const CHOICE = "MUCODE_KERNELS";
+const NONE = "onnxruntime";
+
+/** One set of kernels. */
+export class Kernels {
+  readonly name: string;
+  readonly #addon: Addon;
+  readonly #set: number;
+
+  constructor(addon: Addon, set: number) {
+    this.#addon = addon;
+    this.#set = set;
+    this.name = addon.sets[set]!;
+  }
+
+  get pagePositions(): number {
+    return this.#addon.pagePositions;
+  }
+
+  commandNumber(name: string): number {
+    const number = this.#addon.commands.indexOf(name);
+    if (number < 0) throw new Error(`the kernels have no command ${name}`);
+    return number;
+  }
+
+  /** Runs commands on this thread. @throws {Error} naming the command when one does not fit its arrays. */
+  run(program: Float64Array, arrays: readonly KernelArray[]): void {
+    this.#addon.run(this.#set, program, arrays);
+  }
+
+  /** Values that a matrix [depth, columns] takes as the packed right side of a product. */
+  packedLength(columns: number, depth: number): number {
+    return this.#addon.packedLength(this.#set, columns, depth);
+  }
+}
+
+let loaded: Addon | undefined | null = null;
+
+function loadAddon(): Addon | undefined {
+  if (loaded !== null) return loaded;
+  const file = new URL(`../../../../prebuilds/${process.platform}-${process.arch}/kernels.node`, import.meta.url);
+  try {
+    loaded = createRequire(import.meta.url)(fileURLToPath(file)) as Addon;
+  } catch {
+    // Not built for this platform, or not loadable there (another C library, say).
+    loaded = undefined;
+  }
+  return loaded;
+}
+
+/**
+ * The kernels to compute with, the fastest that this processor has; nothing where ONNX Runtime is to. The variable
+ * `MUCODE_KERNELS` names another choice.
+ * @throws {ConfigError} when it names what is not there.
+ */
+export function findKernels(): Kernels | undefined {
+  const choice = process.env[CHOICE];
+  if (choice === NONE) return undefined;
+  const addon = loadAddon();
+  const sets = addon?.sets ?? [];
+  if (choice !== undefined && choice !== "" && !sets.includes(choice)) {
+    const message = `${CHOICE} is ${choice}; expected one of ${[...sets, NONE].join(", ")}, or nothing`;
+    throw new ConfigError(message, { variable: CHOICE, found: choice, expected: [...sets, NONE] });
+  }
+  if (addon === undefined || sets.length === 0) return undefined;
+  return new Kernels(addon, choice ? sets.indexOf(choice) : 0);
+}
