@@ -75,18 +75,48 @@ static inline vec sqrt_vec(vec v) {
 
 static inline vec splat(float x) { return x - (vec){0}; }
 
+/* In halves: of 16 lanes, i and i + 8; of the 8 sums, i and i + 4; of those, i and i + 2; and the last two. */
 static inline float sum_lanes(vec v) {
-  float lanes[LANES];
-  store(lanes, v);
-  for (int width = LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-  return lanes[0];
+#if LANES == 16
+  v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m128 low = _mm512_castps512_ps128((__m512)v);
+  const __m128 four = low + _mm_castsi128_ps(_mm512_extracti32x4_epi32((__m512i)v, 1));
+#elif LANES == 8
+  const __m128 four = _mm256_castps256_ps128((__m256)v) + _mm256_extractf128_ps((__m256)v, 1);
+#else
+  const vec four = v;
+#endif
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 /* Per lane, a where the mask is all ones, b where it is 0. */
 static inline vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
-static inline vec max_vec(vec a, vec b) { return choose(a > b, a, b); }
+/* Where either is not a number: b. */
+static inline vec max_vec(vec a, vec b) {
+#if LANES == 16
+  return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif LANES == 8
+  return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return choose(a > b, a, b);
+#endif
+}
+static inline vec min_vec(vec a, vec b) {
+#if LANES == 16
+  return (vec)_mm512_min_ps((__m512)a, (__m512)b);
+#elif LANES == 8
+  return (vec)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+  return choose(a < b, a, b);
+#endif
+}
+
+static inline float max_lanes(vec v) {
+  float most = v[0];
+  for (int i = 1; i < LANES; i++) most = v[i] > most ? v[i] : most;
+  return most;
+}
 
 /*
  * exp(x), within about 2 units in the last place; 0 below -87.3. x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by its series up to r^7.
@@ -94,8 +124,7 @@ static inline vec max_vec(vec a, vec b) { return choose(a > b, a, b); }
 static inline vec exp_vec(vec x) {
   const vec low = splat(-87.33f), high = splat(88.7f);
   ivec tiny = x < low;
-  x = choose(tiny, low, x);
-  x = choose(x > high, high, x);
+  x = min_vec(high, max_vec(low, x));
   vec n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
   ivec exponent = (ivec)n << 23;
   n -= 12582912.0f;
