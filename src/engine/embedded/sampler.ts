@@ -5,14 +5,8 @@
 import type { Sample, SampledToken, SampleRequest } from "../engine.ts";
 import { createRandom, type Random } from "../../random.ts";
 import { drawFromLikeliest, likeliest } from "./likeliest-tokens.ts";
-import { PREFILL_ROWS, PROMPT_GRANULARITY } from "./decode-graph.ts";
-import type { Decoder } from "./decoder.ts";
-import { capacityFor, KeyValueCache } from "./key-value-cache.ts";
+import { MOST_SEQUENCES, type DecodedSequence, type Decoder, type PrefilledPrompt } from "./decoder.ts";
 import type { LlamaConfig } from "./llama-parameters.ts";
-import type { Prompt } from "./shared-prompts.ts";
-
-/** Numbers of rows a step may have, ascending: few rows when little is asked for. */
-const ROW_TIERS = [8, 32, 64, 128] as const;
 
 /** A request under way. */
 export interface PendingRequest {
@@ -31,18 +25,18 @@ interface ActiveRequest extends PendingRequest {
 
 interface Sequence {
   readonly owner: ActiveRequest;
+  readonly decoded: DecodedSequence;
   readonly sampleIndex: number;
   readonly random: Random;
   readonly most: number;
   readonly tokens: number[];
   readonly logprobs: number[];
-  nextToken: number;
 }
 
-/** A request whose prompt is in the caches, and how many of its samples have been started. */
+/** A request whose prompt is prefilled, and how many of its samples have been started. */
 interface PreparedRequest {
   readonly owner: ActiveRequest;
-  readonly prompt: Prompt;
+  readonly prompt: PrefilledPrompt;
   started: number;
 }
 
@@ -50,123 +44,86 @@ export class Sampler {
   readonly #config: LlamaConfig;
   readonly #decoder: Decoder;
   readonly #endTokens: ReadonlySet<number>;
-  #cache: KeyValueCache | undefined;
-
   constructor(config: LlamaConfig, decoder: Decoder, options: { readonly endTokens: Iterable<number> }) {
     this.#config = config;
     this.#decoder = decoder;
     this.#endTokens = new Set(options.endTokens);
   }
 
-  /** Forgets cached keys and values; to be called when the weights have changed. */
-  reset(): void {
-    this.#cache = undefined;
-  }
-
   /** Samples until `takeNext` has no request left and all are answered. Failures go to the requests concerned. */
   async run(takeNext: () => PendingRequest | undefined): Promise<void> {
     const waiting: ActiveRequest[] = [];
     const prepared: PreparedRequest[] = [];
-    let rows: (Sequence | undefined)[] = [];
+    const sequences: Sequence[] = [];
+    const owners = (): Set<ActiveRequest> =>
+      new Set([...waiting, ...prepared.map(({ owner }) => owner), ...sequences.map(({ owner }) => owner)]);
     try {
       for (;;) {
         for (let next = takeNext(); next !== undefined; next = takeNext()) waiting.push(activate(next));
-        for (const owner of [...waiting, ...prepared.map((p) => p.owner), ...rows.map((s) => s?.owner)]) {
-          if (owner?.signal?.aborted) cancel(owner, owner.signal.reason);
-        }
-        rows = rows.map((sequence) => (sequence?.owner.cancelled ? undefined : sequence));
-        removeWhere(waiting, (owner) => owner.cancelled);
-        removeWhere(prepared, ({ owner }) => owner.cancelled);
+        for (const owner of owners()) if (owner.signal?.aborted) cancel(owner, owner.signal.reason);
+        removeWhere(waiting, ({ cancelled }) => cancelled);
+        for (const { prompt } of removeWhere(prepared, ({ owner }) => owner.cancelled)) prompt.release();
+        for (const { decoded } of removeWhere(sequences, ({ owner }) => owner.cancelled)) decoded.end();
 
-        const active = rows.filter((sequence) => sequence !== undefined).length;
-        const unprepared = waiting.reduce((sum, { left }) => sum + left, 0);
-        const unstarted = prepared.reduce((sum, { owner, started }) => sum + owner.request.seeds.length - started, 0);
-        const wanted = active + unprepared + unstarted;
-        if (wanted === 0) return;
-        rows = this.#resize(rows, wanted);
-        await this.#fill(rows, waiting, prepared);
-        await this.#step(rows);
+        await this.#fill(sequences, waiting, prepared);
+        if (sequences.length === 0) return;
+        await this.#step(sequences);
       }
     } catch (error) {
-      for (const owner of [...waiting, ...prepared.map((p) => p.owner), ...rows.map((s) => s?.owner)]) {
-        if (owner) cancel(owner, error);
-      }
-      this.reset();
+      for (const owner of owners()) cancel(owner, error);
+      this.#decoder.reset();
     }
   }
 
-  /** Gives the cache as many rows as are wanted, or fewer once few are left; sequences keep their keys and values. */
-  #resize(rows: (Sequence | undefined)[], wanted: number): (Sequence | undefined)[] {
-    const target = ROW_TIERS.find((tier) => tier >= wanted) ?? ROW_TIERS.at(-1)!;
-    if (this.#cache === undefined) {
-      this.#cache = new KeyValueCache(this.#config, { rows: target, capacity: capacityFor(1) });
-    }
-    const kept = rows.flatMap((sequence, row) => (sequence ? [{ sequence, row }] : []));
-    const longest = kept.reduce((most, { row }) => Math.max(most, this.#cache!.lengths[row]!), 0);
-    const capacity = capacityFor(longest + 1);
-    if (this.#cache.rows === target) {
-      for (let row = 0; row < target; row++) if (rows[row] === undefined) this.#cache.start(row);
-      this.#cache.resize(capacity);
-      return rows.length === target ? rows : Array.from({ length: target }, () => undefined);
-    }
-    const replacement = new KeyValueCache(this.#config, { rows: target, capacity });
-    kept.forEach(({ row }, i) => replacement.copyRow(i, this.#cache!, row));
-    this.#cache = replacement;
-    return Array.from({ length: target }, (_, i) => kept[i]?.sequence);
-  }
-
-  /** Starts samples in free rows, prefilling prompts as they are needed. */
-  async #fill(rows: (Sequence | undefined)[], waiting: ActiveRequest[], prepared: PreparedRequest[]): Promise<void> {
-    for (let row = 0; row < rows.length; row++) {
-      if (rows[row] !== undefined) continue;
+  /** Starts as many samples as there may be, prefilling prompts as they are needed. */
+  async #fill(sequences: Sequence[], waiting: ActiveRequest[], prepared: PreparedRequest[]): Promise<void> {
+    while (sequences.length < MOST_SEQUENCES) {
       if (prepared.length === 0) {
         if (waiting.length === 0) return;
         prepared.push(...(await this.#prepare(waiting)));
       }
       const next = prepared[0]!;
-      this.#start(rows, row, next);
-      if (next.started === next.owner.request.seeds.length) prepared.shift();
+      sequences.push(this.#start(next));
+      if (next.started < next.owner.request.seeds.length) continue;
+      next.prompt.release();
+      prepared.shift();
     }
   }
 
-  /** Prefills the first waiting prompt and those that fit best beside it. All but a prompt's last token are cached. */
+  /** Prefills the first waiting prompt and those that go well with it: all but their last tokens, which steps begin with. */
   async #prepare(waiting: ActiveRequest[]): Promise<PreparedRequest[]> {
-    const cachedLength = (owner: ActiveRequest): number => owner.request.tokens.length - 1;
-    const bucket = (owner: ActiveRequest): number => Math.ceil(cachedLength(owner) / PROMPT_GRANULARITY);
-    const first = bucket(waiting[0]!);
-    const fitting = waiting.filter((owner) => bucket(owner) === first).slice(0, PREFILL_ROWS);
-    const caches = await this.#decoder.prefill(fitting.map(({ request }) => request.tokens.subarray(0, -1)));
-    const chosen = new Set(fitting);
+    const prompts = await this.#decoder.prefill(waiting.map(({ request }) => request.tokens.subarray(0, -1)));
+    const prefilled = waiting.flatMap((owner, i) => {
+      const prompt = prompts[i];
+      return prompt ? [{ owner, prompt, started: 0 }] : [];
+    });
+    const chosen = new Set(prefilled.map(({ owner }) => owner));
     removeWhere(waiting, (owner) => chosen.has(owner));
-    return fitting.map((owner, row) => ({ owner, prompt: { caches, row, length: cachedLength(owner) }, started: 0 }));
+    return prefilled;
   }
 
-  #start(rows: (Sequence | undefined)[], row: number, next: PreparedRequest): void {
-    const { request } = next.owner;
-    this.#cache!.start(row, next.prompt);
-    const sampleIndex = next.started++;
-    rows[row] = {
-      owner: next.owner,
+  #start(prepared: PreparedRequest): Sequence {
+    const { owner, prompt } = prepared;
+    const { tokens, temperature, seeds, maxTokens } = owner.request;
+    const sampleIndex = prepared.started++;
+    return {
+      owner,
+      decoded: prompt.start({ token: tokens.at(-1)!, inverseTemperature: 1 / (temperature || 1) }),
       sampleIndex,
-      random: createRandom(request.seeds[sampleIndex]!),
-      most: Math.min(request.maxTokens, this.#config.contextLength - request.tokens.length),
+      random: createRandom(seeds[sampleIndex]!),
+      most: Math.min(maxTokens, this.#config.contextLength - tokens.length),
       tokens: [],
       logprobs: [],
-      nextToken: request.tokens.at(-1)!,
     };
   }
 
-  async #step(rows: (Sequence | undefined)[]): Promise<void> {
-    const cache = this.#cache!;
-    const tokens = BigInt64Array.from(rows, (sequence) => BigInt(sequence?.nextToken ?? 0));
-    const inverseTemperatures = Float32Array.from(rows, (sequence) => 1 / (sequence?.owner.request.temperature || 1));
-    const used = rows.flatMap((sequence, row) => (sequence ? [row] : []));
-    const result = await this.#decoder.step(cache, { tokens, inverseTemperatures });
-    cache.advance(used);
+  /** One token of every sequence; those that end with it are taken out. */
+  async #step(sequences: Sequence[]): Promise<void> {
+    const result = await this.#decoder.step();
     const { vocabularySize } = this.#config;
-    for (const row of used) {
-      const sequence = rows[row]!;
-      const start = row * vocabularySize;
+    const ended = new Set<Sequence>();
+    for (const sequence of sequences) {
+      const start = sequence.decoded.row * vocabularySize;
       const end = start + vocabularySize;
       const logProbabilities = result.logProbabilities.subarray(start, end);
       const probabilities = result.probabilities.subarray(start, end);
@@ -174,14 +131,15 @@ export class Sampler {
       sequence.logprobs.push(logProbabilities[token]!);
       const isEnd = this.#endTokens.has(token);
       if (!isEnd) sequence.tokens.push(token);
-      sequence.nextToken = token;
+      sequence.decoded.token = token;
       const stopReason = isEnd ? "end" : sequence.tokens.length >= sequence.most ? "length" : undefined;
       const stopped = tell(sequence, token, logProbabilities, stopReason);
-      if (stopReason !== undefined || stopped) {
-        finish(sequence, stopReason ?? "length");
-        rows[row] = undefined;
-      }
+      if (stopReason === undefined && !stopped) continue;
+      finish(sequence, stopReason ?? "length");
+      ended.add(sequence);
     }
+    if (ended.size === 0) return;
+    for (const { decoded } of removeWhere(sequences, (sequence) => ended.has(sequence))) decoded.end();
   }
 }
 
@@ -239,9 +197,11 @@ function finish(sequence: Sequence, stopReason: Sample["stopReason"]): void {
   if (owner.left === 0) owner.resolve(owner.samples);
 }
 
-function removeWhere<T>(items: T[], unwanted: (item: T) => boolean): void {
-  const kept = items.filter((item) => !unwanted(item));
-  items.splice(0, items.length, ...kept);
+/** Returns what was removed. */
+function removeWhere<T>(items: T[], unwanted: (item: T) => boolean): T[] {
+  const removed = items.filter(unwanted);
+  if (removed.length > 0) items.splice(0, items.length, ...items.filter((item) => !unwanted(item)));
+  return removed;
 }
 
 /** The lowest index of the greatest value. */

@@ -69,6 +69,7 @@ const NO_ARRAY = [-1, 0] as const;
 export class KernelProgram {
   readonly #kernels: Kernels;
   readonly #numbers: number[] = [];
+  #encoded = new Float64Array();
   readonly #arrays: KernelArray[] = [];
   readonly #places = new Map<KernelArray, number>();
 
@@ -76,8 +77,10 @@ export class KernelProgram {
     this.#kernels = kernels;
   }
 
+  /** Runs what has been written so far, any number of times. */
   run(): void {
-    this.#kernels.run(Float64Array.from(this.#numbers), this.#arrays);
+    if (this.#encoded.length !== this.#numbers.length) this.#encoded = Float64Array.from(this.#numbers);
+    this.#kernels.run(this.#encoded, this.#arrays);
   }
 
   // Products --------------------------------------------------------------------------------------------------------
