@@ -12,10 +12,13 @@ import {
   type LoadedCheckpoint,
   type ReadCheckpointOptions,
 } from "./checkpoint.ts";
-import { Decoder } from "./decoder.ts";
+import type { Decoder } from "./decoder.ts";
 import { GradientExchange } from "./gradient-exchange.ts";
 import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
 import { MergedWeights } from "./low-rank-adapter.ts";
+import { OnnxDecoder } from "./onnx-decoder.ts";
+import { findKernels } from "./kernels/addon.ts";
+import { KernelDecoder } from "./kernels/kernel-decoder.ts";
 import { ParameterStore } from "./parameter-store.ts";
 import { Sampler, type PendingRequest } from "./sampler.ts";
 import { replicasFor } from "./shares.ts";
@@ -74,7 +77,9 @@ export class Replica {
     this.#replicaCount = replicas;
     this.#trained = adapter?.store ?? store;
     this.#trainer = new Trainer(config, store, { threads, adapter });
-    this.#decoder = new Decoder(config, adapter ? new MergedWeights(store, adapter) : store);
+    const kernels = findKernels();
+    const sampled = adapter ? new MergedWeights(store, adapter) : store;
+    this.#decoder = kernels ? new KernelDecoder(config, sampled, { kernels }) : new OnnxDecoder(config, sampled);
     this.#sampler = new Sampler(config, this.#decoder, { endTokens });
   }
 
@@ -120,14 +125,14 @@ export class Replica {
 
   /** The optimizer step of a model with this replica alone. */
   step(options: AdamWOptions): { gradientNorm: number } {
-    this.#sampler.reset();
+    this.#decoder.reset();
     return this.#trained.step(options);
   }
 
   /** Its part in the optimizer step of all replicas: see there. */
   get exchange(): GradientExchange {
     // Whatever is exchanged changes the weights in the end.
-    this.#sampler.reset();
+    this.#decoder.reset();
     return this.#exchange!;
   }
 
@@ -140,7 +145,7 @@ export class Replica {
   }
 
   async loadTrainingState(file: string): Promise<void> {
-    this.#sampler.reset();
+    this.#decoder.reset();
     await readTrainingState(file, this.#stateConfig, this.#trained);
   }
 
@@ -150,7 +155,6 @@ export class Replica {
   }
 
   async close(): Promise<void> {
-    this.#sampler.reset();
     await this.#trainer.close();
     await this.#decoder.close();
   }
