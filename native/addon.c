@@ -16,7 +16,8 @@
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-extern const Kernels kernels_avx2, kernels_avx512, kernels_amx;
+extern const Kernels kernels_avx2, kernels_avx512;
+extern const Kernels kernels_amx __attribute__((weak));
 #endif
 
 /* Kernel sets that this processor has, fastest first. */
@@ -39,7 +40,7 @@ static void find_sets(void) {
   __builtin_cpu_init();
   int has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (has_avx512 && request_tiles()) sets[set_count++] = &kernels_amx;
+  if (has_avx512 && &kernels_amx != NULL && request_tiles()) sets[set_count++] = &kernels_amx;
   if (has_avx512) sets[set_count++] = &kernels_avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
     sets[set_count++] = &kernels_avx2;
@@ -118,8 +119,9 @@ static double *doubles(Run *run, long length) { return memory(run, napi_float64_
 /* A matrix's rows: the distance between them comes before the memory. */
 static float *rows_of(Run *run, long rows, long columns, long *ld) {
   *ld = extent(run);
-  if (rows > 1 && *ld < columns) run->problem = "rows overlap";
-  return floats(run, rows == 0 || columns == 0 ? 0 : (rows - 1) * *ld + columns);
+  float *first = floats(run, rows == 0 || columns == 0 ? 0 : (rows - 1) * *ld + columns);
+  if (first != NULL && rows > 1 && *ld < columns) run->problem = "rows overlap";
+  return first;
 }
 
 /* Memory that a kernel cannot do without. */

@@ -58,6 +58,7 @@ try {
   const include = join(dirname(process.execPath), "..", "include", "node");
   const built = [compile("addon.c", "addon.o", [`-I${include}`, `-DSOURCE_DIGEST="${sourceDigest}"`])];
   for (const [set, { flags, takes }] of Object.entries(sets)) {
+    if (set === "amx" && !sources.includes("gemm-amx.c")) continue;
     for (const name of sources) {
       if (!name.endsWith(".c") || name === "addon.c" || !takes(name)) continue;
       built.push(compile(name, `${set}-${name}.o`, [`-DISA=${set}`, ...flags]));

@@ -14,8 +14,10 @@ import {
   mergeAdapter,
   type LoraOptions,
 } from "./embedded-model.ts";
+import { allKernels, findKernels, type Kernels } from "./kernels/addon.ts";
 import { initializeParameters, layoutParameters, type LlamaConfig } from "./llama-parameters.ts";
-import { createAdapter, mergeInto } from "./low-rank-adapter.ts";
+import { createAdapter, mergeInto, type LoadedAdapter } from "./low-rank-adapter.ts";
+import { openMicroBatches } from "./micro-batches.ts";
 import { ParameterStore } from "./parameter-store.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import { Trainer } from "./trainer.ts";
@@ -45,8 +47,16 @@ function randomData(vocabularySize: number, lengths: readonly number[], seed: nu
 const lossOf = (data: readonly Datum[], values: readonly Float32Array[]): number =>
   -data.reduce((sum, { weights }, i) => sum + weights.reduce((s, w, t) => s + w * values[i]![t]!, 0), 0);
 
+interface TrainerOptions {
+  readonly adapter?: LoadedAdapter;
+  readonly kernels: Kernels | undefined;
+}
+
+const openTrainer = (config: LlamaConfig, store: ParameterStore, { adapter, kernels }: TrainerOptions): Trainer =>
+  new Trainer(config, adapter?.store ?? store, openMicroBatches(config, store, { threads: 1, adapter, kernels }));
+
 /** A base with norms and biases that are not what they began with, and an adapter whose B is not 0. */
-function openSmall(changes: Partial<LlamaConfig>, settings = allTargets) {
+function openSmall(changes: Partial<LlamaConfig>, kernels: Kernels | undefined) {
   const config = { ...small, ...changes };
   const layout = layoutParameters(config);
   const random = createRandom("base", JSON.stringify(changes));
@@ -56,13 +66,13 @@ function openSmall(changes: Partial<LlamaConfig>, settings = allTargets) {
     const values = base.view(base.weights, name);
     if (shape.length === 1) values.forEach((_, i) => (values[i] = 0.5 + random()));
   }
-  const adapter = createAdapter(base, { settings, directory: "base", seed: 2 });
+  const adapter = createAdapter(base, { settings: allTargets, directory: "base", seed: 2 });
   const fresh = adapter.store.weights.slice();
   for (const { name } of adapter.store.layout.parameters) {
     const values = adapter.store.view(adapter.store.weights, name);
     if (name.endsWith("lora_B")) values.forEach((_, i) => (values[i] = 0.3 * (random() - 0.5)));
   }
-  return { config, base, adapter, fresh, trainer: new Trainer(config, base, { threads: 1, adapter }) };
+  return { config, base, adapter, fresh, trainer: openTrainer(config, base, { adapter, kernels }) };
 }
 
 const variants: Record<string, Partial<LlamaConfig>> = {
@@ -74,94 +84,97 @@ const variants: Record<string, Partial<LlamaConfig>> = {
   "Qwen3 with wide heads": { architecture: "qwen3", headSize: 10 },
 };
 
-describe("of an adapter", () => {
-  for (const [name, changes] of Object.entries(variants)) {
-    it(`the gradient agrees with finite differences in every matrix: ${name}`, async () => {
-      const { config, base, adapter, trainer } = openSmall(changes);
-      const { store } = adapter;
-      const random = createRandom("direction", name);
+describe.each([undefined, ...allKernels()].map((kernels) => ({ by: kernels?.name ?? "onnxruntime", kernels })))(
+  "of an adapter, computed by $by,",
+  ({ kernels }) => {
+    for (const [name, changes] of Object.entries(variants)) {
+      it(`the gradient agrees with finite differences in every matrix: ${name}`, async () => {
+        const { config, base, adapter, trainer } = openSmall(changes, kernels);
+        const { store } = adapter;
+        const random = createRandom("direction", name);
+        const data = randomData(config.vocabularySize, [5, 17, 30, 9]);
+        const before = base.weights.slice();
+        const { loss, logprobs } = await trainer.forwardBackward(data);
+        expect(loss).toBeCloseTo(lossOf(data, logprobs), 4);
+        const heads = config.output === "score" ? 1 : 0;
+        expect(store.layout.parameters).toHaveLength(2 * 2 * 7 + heads);
+        for (const { name: parameter } of store.layout.parameters) {
+          const weights = store.view(store.weights, parameter);
+          const gradient = store.view(store.gradient, parameter);
+          const saved = weights.slice();
+          const raw = saved.map(() => random() - 0.5);
+          const norm = Math.hypot(...raw);
+          const lossAt = async (distance: number): Promise<number> => {
+            weights.forEach((_, i) => (weights[i] = saved[i]! + (distance * raw[i]!) / norm));
+            return lossOf(data, await trainer.forward(data));
+          };
+          const h = 2e-2;
+          const near = (await lossAt(h)) - (await lossAt(-h));
+          const far = (await lossAt(2 * h)) - (await lossAt(-2 * h));
+          weights.set(saved);
+          const slope = (8 * near - far) / (12 * h);
+          const expected = raw.reduce((sum, x, i) => sum + (x * gradient[i]!) / norm, 0);
+          const error = Math.abs(slope - expected) / (Math.abs(slope) + Math.abs(expected) + 0.05);
+          expect({ parameter, error: error < 2e-2 ? 0 : error }).toEqual({ parameter, error: 0 });
+        }
+        expect(base.weights).toEqual(before);
+        expect(base.gradient).toHaveLength(0);
+        await trainer.close();
+      });
+
+      it(`the values are those of the merged model: ${name}`, async () => {
+        const { config, base, adapter, trainer } = openSmall(changes, kernels);
+        const data = randomData(config.vocabularySize, [5, 17, 30, 9]);
+        const values = await trainer.forward(data);
+        const merged = new ParameterStore(base.layout);
+        merged.weights.set(base.weights);
+        mergeInto(merged.weights, base.layout, adapter);
+        const plain = openTrainer(config, merged, { kernels });
+        const expected = await plain.forward(data);
+        values.forEach((row, i) => row.forEach((value, t) => expect(value).toBeCloseTo(expected[i]![t]!, 4)));
+        await Promise.all([trainer.close(), plain.close()]);
+      });
+    }
+
+    it("B = 0 leaves every bit of the base as it is, merged or not", async () => {
+      const { base, config, adapter, fresh, trainer } = openSmall({}, kernels);
+      adapter.store.weights.set(fresh);
+      const merged = base.weights.slice();
+      mergeInto(merged, base.layout, adapter);
+      expect(merged).toEqual(base.weights);
       const data = randomData(config.vocabularySize, [5, 17, 30, 9]);
-      const before = base.weights.slice();
-      const { loss, logprobs } = await trainer.forwardBackward(data);
-      expect(loss).toBeCloseTo(lossOf(data, logprobs), 4);
-      const heads = config.output === "score" ? 1 : 0;
-      expect(store.layout.parameters).toHaveLength(2 * 2 * 7 + heads);
-      for (const { name: parameter } of store.layout.parameters) {
-        const weights = store.view(store.weights, parameter);
-        const gradient = store.view(store.gradient, parameter);
-        const saved = weights.slice();
-        const raw = saved.map(() => random() - 0.5);
-        const norm = Math.hypot(...raw);
-        const lossAt = async (distance: number): Promise<number> => {
-          weights.forEach((_, i) => (weights[i] = saved[i]! + (distance * raw[i]!) / norm));
-          return lossOf(data, await trainer.forward(data));
-        };
-        const h = 2e-2;
-        const near = (await lossAt(h)) - (await lossAt(-h));
-        const far = (await lossAt(2 * h)) - (await lossAt(-2 * h));
-        weights.set(saved);
-        const slope = (8 * near - far) / (12 * h);
-        const expected = raw.reduce((sum, x, i) => sum + (x * gradient[i]!) / norm, 0);
-        const error = Math.abs(slope - expected) / (Math.abs(slope) + Math.abs(expected) + 0.05);
-        expect({ parameter, error: error < 2e-2 ? 0 : error }).toEqual({ parameter, error: 0 });
+      const values = await trainer.forward(data);
+      // With other matrices adapted the frozen parts of the graph are the same, so equal bits mean that nothing was added.
+      for (const targets of [["q_proj"], ["down_proj", "k_proj"]] as const) {
+        const other = createAdapter(base, { settings: { rank: 1, alpha: 1, targets }, directory: "", seed: 5 });
+        const trainerOfOther = openTrainer(config, base, { adapter: other, kernels });
+        expect(await trainerOfOther.forward(data)).toEqual(values);
+        await trainerOfOther.close();
       }
-      expect(base.weights).toEqual(before);
-      expect(base.gradient).toHaveLength(0);
       await trainer.close();
     });
 
-    it(`the values are those of the merged model: ${name}`, async () => {
-      const { config, base, adapter, trainer } = openSmall(changes);
-      const data = randomData(config.vocabularySize, [5, 17, 30, 9]);
-      const values = await trainer.forward(data);
-      const merged = new ParameterStore(base.layout);
-      merged.weights.set(base.weights);
-      mergeInto(merged.weights, base.layout, adapter);
-      const plain = new Trainer(config, merged, { threads: 1 });
-      const expected = await plain.forward(data);
-      values.forEach((row, i) => row.forEach((value, t) => expect(value).toBeCloseTo(expected[i]![t]!, 4)));
-      await Promise.all([trainer.close(), plain.close()]);
+    it("A is drawn as PEFT draws it, evenly up to 1 / √inputs, and only what is asked for is trained", () => {
+      const layout = layoutParameters({ ...small, hiddenSize: 64, intermediateSize: 100 });
+      const base = new ParameterStore(layout, { frozen: true });
+      const settings = { rank: 32, alpha: 32, targets: ["v_proj", "down_proj"] } as const;
+      const { store } = createAdapter(base, { settings, directory: "", seed: 1 });
+      expect(store.layout.parameters.map(({ name, shape }) => `${name} ${shape.join()}`).slice(0, 4)).toEqual([
+        "model.layers.0.self_attn.v_proj.lora_A 32,64",
+        "model.layers.0.self_attn.v_proj.lora_B 32,32",
+        "model.layers.0.mlp.down_proj.lora_A 32,100",
+        "model.layers.0.mlp.down_proj.lora_B 64,32",
+      ]);
+      expect(store.layout.parameters).toHaveLength(8);
+      const a = store.view(store.weights, "model.layers.0.mlp.down_proj.lora_A");
+      const most = a.reduce((best, x) => Math.max(best, Math.abs(x)), 0);
+      expect(most).toBeLessThanOrEqual(0.1);
+      expect(most).toBeGreaterThan(0.098);
+      expect(Math.abs(a.reduce((sum, x) => sum + x * x, 0) / a.length - 0.01 / 3)).toBeLessThan(2e-4);
+      expect(store.view(store.weights, "model.layers.1.mlp.down_proj.lora_B").every((x) => x === 0)).toBe(true);
     });
-  }
-
-  it("B = 0 leaves every bit of the base as it is, merged or not", async () => {
-    const { base, config, adapter, fresh, trainer } = openSmall({});
-    adapter.store.weights.set(fresh);
-    const merged = base.weights.slice();
-    mergeInto(merged, base.layout, adapter);
-    expect(merged).toEqual(base.weights);
-    const data = randomData(config.vocabularySize, [5, 17, 30, 9]);
-    const values = await trainer.forward(data);
-    // With other matrices adapted the frozen parts of the graph are the same, so equal bits mean that nothing was added.
-    for (const targets of [["q_proj"], ["down_proj", "k_proj"]] as const) {
-      const other = createAdapter(base, { settings: { rank: 1, alpha: 1, targets }, directory: "", seed: 5 });
-      const trainerOfOther = new Trainer(config, base, { threads: 1, adapter: other });
-      expect(await trainerOfOther.forward(data)).toEqual(values);
-      await trainerOfOther.close();
-    }
-    await trainer.close();
-  });
-
-  it("A is drawn as PEFT draws it, evenly up to 1 / √inputs, and only what is asked for is trained", () => {
-    const layout = layoutParameters({ ...small, hiddenSize: 64, intermediateSize: 100 });
-    const base = new ParameterStore(layout, { frozen: true });
-    const settings = { rank: 32, alpha: 32, targets: ["v_proj", "down_proj"] } as const;
-    const { store } = createAdapter(base, { settings, directory: "", seed: 1 });
-    expect(store.layout.parameters.map(({ name, shape }) => `${name} ${shape.join()}`).slice(0, 4)).toEqual([
-      "model.layers.0.self_attn.v_proj.lora_A 32,64",
-      "model.layers.0.self_attn.v_proj.lora_B 32,32",
-      "model.layers.0.mlp.down_proj.lora_A 32,100",
-      "model.layers.0.mlp.down_proj.lora_B 64,32",
-    ]);
-    expect(store.layout.parameters).toHaveLength(8);
-    const a = store.view(store.weights, "model.layers.0.mlp.down_proj.lora_A");
-    const most = a.reduce((best, x) => Math.max(best, Math.abs(x)), 0);
-    expect(most).toBeLessThanOrEqual(0.1);
-    expect(most).toBeGreaterThan(0.098);
-    expect(Math.abs(a.reduce((sum, x) => sum + x * x, 0) / a.length - 0.01 / 3)).toBeLessThan(2e-4);
-    expect(store.view(store.weights, "model.layers.1.mlp.down_proj.lora_B").every((x) => x === 0)).toBe(true);
-  });
-});
+  },
+);
 
 const tokenizer = trainTokenizer({ texts: ["def add(xs):\n    return sum(xs)\n"], phrases: [], vocabularySize: 300 });
 const config: LlamaConfig = { ...small, vocabularySize: 300, hiddenSize: 32, intermediateSize: 48, contextLength: 128 };
@@ -378,7 +391,7 @@ describe("a model that is trained through an adapter", () => {
         down[48 * i + j]! += (3 / Math.sqrt(2)) * product;
       }
     }
-    const byHand = new Trainer(config, store, { threads: 1 });
+    const byHand = openTrainer(config, store, { kernels: findKernels() });
     const expected = await byHand.forward(batch(1));
     const opened = await open(directory);
     const found = await opened.forward(batch(1));

@@ -91,3 +91,9 @@ export function findKernels(): Kernels | undefined {
   if (addon === undefined || sets.length === 0) return undefined;
   return new Kernels(addon, choice ? sets.indexOf(choice) : 0);
 }
+
+/** All sets of kernels that this processor has. */
+export function allKernels(): Kernels[] {
+  const addon = loadAddon();
+  return addon ? addon.sets.map((_, set) => new Kernels(addon, set)) : [];
+}
