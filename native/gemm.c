@@ -157,8 +157,15 @@ INLINE void write_tile(const int rows, const int vectors, vec sums[TILE_ROWS][2]
   }
 }
 
+/* What a micro-kernel prefetches into L2, evenly spread over its time: from ahead on, step floats for each p. */
+typedef struct {
+  const float *ahead;
+  long step;
+} Prefetch;
+
 /* A tile a [k][rows] times a panel b [k][vectors * LANES]. */
-INLINE void multiply_tile(const int rows, const int vectors, long k, const float *a, const float *b, const Target *t) {
+INLINE void multiply_tile(const int rows, const int vectors, long k, const float *a, const float *b, Prefetch prefetch,
+                          const Target *t) {
   vec sums[TILE_ROWS][2];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
@@ -167,8 +174,11 @@ INLINE void multiply_tile(const int rows, const int vectors, long k, const float
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) sums[i][v] = (vec){0};
   }
+#pragma GCC unroll 2
   for (long p = 0; p < k; p++) {
     vec right[2];
+    __builtin_prefetch(prefetch.ahead, 0, 2);
+    prefetch.ahead += prefetch.step;
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) right[v] = load(b + v * LANES);
 #pragma GCC unroll 14
@@ -184,13 +194,13 @@ INLINE void multiply_tile(const int rows, const int vectors, long k, const float
   else write_tile(rows, vectors, sums, t, 0);
 }
 
-typedef void Micro(long k, const float *a, const float *b, const Target *);
-#define DEFINE_TILE(rows)                                                                                     \
-  static void tile_##rows##_1(long k, const float *a, const float *b, const Target *t) {                      \
-    multiply_tile(rows, 1, k, a, b, t);                                                                       \
-  }                                                                                                           \
-  static void tile_##rows##_2(long k, const float *a, const float *b, const Target *t) {                      \
-    multiply_tile(rows, 2, k, a, b, t);                                                                       \
+typedef void Micro(long k, const float *a, const float *b, Prefetch, const Target *);
+#define DEFINE_TILE(rows)                                                                                              \
+  static void tile_##rows##_1(long k, const float *a, const float *b, Prefetch prefetch, const Target *t) {            \
+    multiply_tile(rows, 1, k, a, b, prefetch, t);                                                                      \
+  }                                                                                                                    \
+  static void tile_##rows##_2(long k, const float *a, const float *b, Prefetch prefetch, const Target *t) {            \
+    multiply_tile(rows, 2, k, a, b, prefetch, t);                                                                      \
   }
 EACH_TILE(DEFINE_TILE)
 #define TILE_PAIR(rows) {tile_##rows##_1, tile_##rows##_2},
@@ -199,6 +209,16 @@ static Micro *const micro_kernels[TILE_ROWS][2] = {EACH_TILE(TILE_PAIR)};
 
 /* The first row of a tile, when m rows are cut in so many of as equal heights as may be. */
 static long tile_start(long m, long tiles, long tile) { return tile * (m / tiles) + min_long(tile, m % tiles); }
+
+/*
+ * B may come from far (a decoding step reads all weights, for few rows): while a group's tiles meet panel j, each of them
+ * prefetches its share of the next panel. A single tile is too short for that, and prefetches 16 rows of B ahead.
+ */
+static Prefetch prefetch_for(const float *b, long kc, long j, long n, long tile, long tiles) {
+  if (tiles == 1) return (Prefetch){b + j * kc + 16 * PANEL, PANEL};
+  long step = (PANEL + tiles - 1) / tiles, next = j + PANEL < n ? j + PANEL : 0;
+  return (Prefetch){b + next * kc + tile * kc * step, step};
+}
 
 /* Columns j0 .. j0 + n - 1 of the block p0 .. p0 + kc - 1 of k, whose B is packed. */
 static void multiply_block(const Gemm *g, long j0, long n, long p0, long kc, const float *b, float *packed_a) {
@@ -219,7 +239,8 @@ static void multiply_block(const Gemm *g, long j0, long n, long p0, long kc, con
         const float *addend = p0 > 0 ? c : g->addend ? g->addend + i * g->ld_addend + column : 0;
         Target target = {g->alpha, addend, p0 > 0 ? g->ldc : g->ld_addend, p0 > 0 || !g->bias ? 0 : g->bias + column,
                          c, g->ldc, width};
-        micro_kernels[rows - 1][width > LANES](kc, packed_a + (i - first) * kc, b + j * kc, &target);
+        Prefetch prefetch = prefetch_for(b, kc, j, n, tile - group, group_end - group);
+        micro_kernels[rows - 1][width > LANES](kc, packed_a + (i - first) * kc, b + j * kc, prefetch, &target);
       }
     }
   }
