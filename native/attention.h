@@ -1,0 +1,215 @@
+/*
+ * What both directions of attention share. They work on blocks of query rows against blocks of keys, and keep scores
+ * transposed, [key][query row]: a vector holds one key's scores of LANES rows, so that the softmax needs no sums across
+ * lanes, and all matrix products are of one form, tiles of TILE rows whose left factor is broadcast from where it lies.
+ */
+#ifndef MUCODE_ATTENTION_H
+#define MUCODE_ATTENTION_H
+#include <string.h>
+
+#include "kernels.h"
+#include "vector.h"
+
+#define INLINE static inline __attribute__((always_inline))
+/* Unrolled whole, so that the tiles stay in registers. */
+#define UNROLLED _Pragma("GCC unroll 16")
+
+/* Query rows of a block, keys of a block (both multiples of 2 * LANES and TILE), rows of a tile. */
+#define QUERIES 32
+#define KEYS 256
+#define TILE 8
+
+#define MINIMUM(a, b) ((a) < (b) ? (a) : (b))
+
+#if LANES == 16
+#define EACH_LANE(f) {f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)}
+#else
+#define EACH_LANE(f) {f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)}
+#endif
+
+/* size rounded up to whole vectors */
+INLINE long padded(long size) { return (size + LANES - 1) / LANES * LANES; }
+
+/*
+ * Up to QUERIES query rows of one sequence that share a key-value head: its positions one after another, at each of them
+ * the heads of the group. Rows past the last one repeat it; what they give is not written.
+ */
+typedef struct {
+  long rows;
+  int32_t position[QUERIES]; /* in the sequence: the row sees the keys 0 .. position */
+  int32_t column[QUERIES];   /* where its head begins in a row of q, out and their gradients */
+} Block;
+
+INLINE Block block_at(const Attention *a, long length, long kv_head, long first) {
+  long group = a->heads / a->kv_heads, position = first / group, head = first % group;
+  Block block;
+  block.rows = MINIMUM(QUERIES, length * group - first);
+  for (long i = 0; i < QUERIES; i++) {
+    block.position[i] = (int32_t)position;
+    block.column[i] = (int32_t)((kv_head * group + head) * a->size);
+    if (i + 1 >= block.rows) continue;
+    if (++head == group) head = 0, position++;
+  }
+  return block;
+}
+
+/* Vectors of LANES rows in the block. */
+INLINE long vectors_of(const Block *block) { return (block->rows + LANES - 1) / LANES; }
+
+/* The first of the block's vectors with a row that sees the key. */
+INLINE long first_vector(const Block *block, long key) {
+  long v = 0;
+  while (block->position[v * LANES + LANES - 1] < key) v++;
+  return v;
+}
+
+INLINE ivec positions_of(const Block *block, long vector) {
+  ivec positions;
+  memcpy(&positions, block->position + vector * LANES, sizeof positions);
+  return positions;
+}
+
+/* exp(x) for x <= 0, to 2 units in the last place; 0 below -87.7. */
+INLINE vec exp_down(vec x) {
+  x = max_vec(x, splat(-88.02f));
+  vec shifted = x * 1.44269504f + 12583039.0f; /* 1.5 * 2^23 + 127: the low bits are n + 127, n = round(x / ln 2) */
+  vec power = (vec)((ivec)shifted << 23);      /* 2^n; 0 for n = -127 */
+  vec r = x - (shifted - 12583039.0f) * 0.693147181f;
+  vec p = splat(1.3888889e-3f);
+  p = p * r + 8.3333333e-3f;
+  p = p * r + 4.1666667e-2f;
+  p = p * r + 1.6666667e-1f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  return p * power;
+}
+
+/* t[i][j] and t[j][i] change places: first single lanes, then pairs, fours and eights. */
+INLINE void transpose(vec t[LANES]) {
+#define LOWER(i) ((i) & WIDTH ? (i) - WIDTH + LANES : (i))
+#define UPPER(i) ((i) & WIDTH ? (i) + LANES : (i) + WIDTH)
+#define EXCHANGE                                     \
+  UNROLLED for (int i = 0; i < LANES; i++) {         \
+    if (i & WIDTH) continue;                         \
+    vec a = t[i], b = t[i + WIDTH];                  \
+    t[i] = __builtin_shuffle(a, b, (ivec)EACH_LANE(LOWER));         \
+    t[i + WIDTH] = __builtin_shuffle(a, b, (ivec)EACH_LANE(UPPER)); \
+  }
+#define WIDTH 1
+  EXCHANGE
+#undef WIDTH
+#define WIDTH 2
+  EXCHANGE
+#undef WIDTH
+#define WIDTH 4
+  EXCHANGE
+#undef WIDTH
+#if LANES == 16
+#define WIDTH 8
+  EXCHANGE
+#undef WIDTH
+#endif
+#undef EXCHANGE
+#undef UPPER
+#undef LOWER
+}
+
+/* A row of size floats, to a row of whole vectors filled up with zeros, and back. */
+INLINE void pad_row(long size, const float *x, float *y) { EACH_VECTOR(size, store(y + i, load_some(x + i, lanes));); }
+
+/*
+ * columns[size][QUERIES] = the block's rows of x, transposed, and rows[QUERIES][padded size] those rows, unless NULL.
+ * x: the sequence's first row.
+ */
+INLINE void pack_block(const Block *block, long size, const float *x, long ld, float *columns, float *rows) {
+  for (long v = 0; v < block->rows; v += LANES) {
+    const float *from[LANES];
+    for (int i = 0; i < LANES; i++) from[i] = x + block->position[v + i] * ld + block->column[v + i];
+    long d = 0;
+    for (; d + LANES <= size; d += LANES) {
+      vec t[LANES];
+      UNROLLED for (int i = 0; i < LANES; i++) t[i] = load(from[i] + d);
+      if (rows) UNROLLED for (int i = 0; i < LANES; i++) store(rows + (v + i) * padded(size) + d, t[i]);
+      transpose(t);
+      UNROLLED for (int i = 0; i < LANES; i++) store(columns + (d + i) * QUERIES + v, t[i]);
+    }
+    if (d == size) continue;
+    if (rows)
+      for (int i = 0; i < LANES; i++) pad_row(size - d, from[i] + d, rows + (v + i) * padded(size) + d);
+    for (; d < size; d++)
+      for (int i = 0; i < LANES; i++) columns[d * QUERIES + v + i] = from[i][d];
+  }
+}
+
+/* Rows whose heads are read as vectors: the tensor's own if size is whole vectors, else a padded copy of them. */
+INLINE const float *whole_vectors(long rows, long size, const float *x, long *ld, float *copy) {
+  if (size % LANES == 0) return x;
+  for (long i = 0; i < rows; i++) pad_row(size, x + i * *ld, copy + i * padded(size));
+  *ld = padded(size);
+  return copy;
+}
+
+/* A tile's rows where fewer than TILE are left: a copy that repeats the last one. What repeats give is masked or not used. */
+INLINE const float *repeat_last(long rows, long size, const float *x, long *ld, float *copy) {
+  for (long i = 0; i < TILE; i++) pad_row(size, x + MINIMUM(i, rows - 1) * *ld, copy + i * padded(size));
+  *ld = padded(size);
+  return copy;
+}
+
+/* Keeps the compiler from turning one moving pointer into eight, which would not fit the registers. */
+#define ONE_POINTER(p) __asm__("" : "+r"(p))
+
+/*
+ * c[i][j] += the sum over p < depth of a[i * row + p * step] b[p * ldb + j], j over one or two vectors. Sixteen sums at
+ * once hide the latency of the multiply-adds; each broadcast serves two of them.
+ */
+INLINE void multiply(vec c[TILE][2], int vectors, long depth, const float *a, long row, long step, const float *b,
+                     long ldb) {
+  long row3 = 3 * row;
+  _Pragma("GCC unroll 4") for (long p = 0; p < depth; p++) {
+    const float *a4 = a + 4 * row;
+    if (!__builtin_constant_p(row)) ONE_POINTER(a4);
+    vec b0 = load(b), b1 = vectors == 2 ? load(b + LANES) : b0;
+    UNROLLED for (int i = 0; i < TILE; i++) {
+      const float *from = i < 4 ? a : a4;
+      vec x = splat(from[i % 4 == 3 ? row3 : i % 4 * row]);
+      c[i][0] += x * b0;
+      if (vectors == 2) c[i][1] += x * b1;
+    }
+    a += step;
+    b += ldb;
+    ONE_POINTER(a);
+  }
+}
+
+/* Terms added up one after another; sums of that many are then added. Keeps the rounding of long sums down. */
+#define CHUNK 32
+
+/*
+ * c[i][j] = the sum over d < size of rows[i * ld + d] columns[d * QUERIES + j]: TILE keys by one or two vectors of query
+ * rows. partial [TILE][QUERIES] is overwritten.
+ */
+INLINE void dot_products(vec c[TILE][2], int vectors, long size, const float *rows, long ld, const float *columns,
+                         float *partial) {
+  for (long d = 0;; d += CHUNK) {
+    UNROLLED for (int i = 0; i < TILE; i++) c[i][0] = c[i][1] = (vec){0};
+    multiply(c, vectors, MINIMUM(CHUNK, size - d), rows + d, ld, 1, columns + d * QUERIES, QUERIES);
+    UNROLLED for (int i = 0; i < TILE; i++)
+      UNROLLED for (int j = 0; j < vectors; j++)
+        if (d) c[i][j] += load(partial + i * QUERIES + j * LANES);
+    if (d + CHUNK >= size) return;
+    UNROLLED for (int i = 0; i < TILE; i++)
+      UNROLLED for (int j = 0; j < vectors; j++) store(partial + i * QUERIES + j * LANES, c[i][j]);
+  }
+}
+
+/* Where the row sees fewer keys than number key + i, c[i] = -infinity, whose exp is 0. */
+INLINE void mask_tile(vec c[TILE][2], int j, const Block *block, long vector, long key) {
+  if (key + TILE - 1 <= block->position[vector * LANES]) return;
+  ivec position = positions_of(block, vector);
+  UNROLLED for (int i = 0; i < TILE; i++)
+    c[i][j] = choose(position >= (int32_t)(key + i), c[i][j], splat(-__builtin_inff()));
+}
+
+#endif
