@@ -15,7 +15,7 @@ import {
   type LoraSettings,
   type LoraTarget,
 } from "./low-rank-adapter.ts";
-import { ParameterStore } from "./parameter-store.ts";
+import { ParameterStore, type StoreOptions } from "./parameter-store.ts";
 import { SafetensorsFile } from "./safetensors-file.ts";
 import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 
@@ -107,7 +107,11 @@ async function findBase(name: string, directory: string, file: string): Promise<
 }
 
 /** The adapter's weights for its base model. @throws {ConfigError} where the two do not fit. */
-export async function readAdapter(description: AdapterDescription, base: ParameterStore): Promise<LoadedAdapter> {
+export async function readAdapter(
+  description: AdapterDescription,
+  base: ParameterStore,
+  options: StoreOptions = {},
+): Promise<LoadedAdapter> {
   const { directory, settings } = description;
   // An adapter of a model of tokens that is to be one of scores: the head is the base's.
   const isNewHead = description.output === "tokens";
@@ -124,8 +128,8 @@ export async function readAdapter(description: AdapterDescription, base: Paramet
     for (const name of opened.tensors.keys()) {
       if (!known.has(name)) refuse(opened.file, name, "there", "matrices of LoRA and a score head alone");
     }
-    const store = new ParameterStore(layout);
-    for (const { tensor, start, end } of checkpointTensors(layout)) {
+    const store = new ParameterStore(layout, options);
+    for (const { tensor, start, end } of options.shared ? [] : checkpointTensors(layout)) {
       if (tensor.name === SCORE_TENSOR && isNewHead)
         store.view(store.weights, "score").set(base.view(base.weights, "score"));
       else await opened.read(tensor.name, store.weights.subarray(start, end));

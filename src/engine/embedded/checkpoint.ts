@@ -8,6 +8,7 @@ import type { Tokenizer } from "../engine.ts";
 import { describeAdapter, readAdapter, writeAdapter, type AdapterDescription } from "./adapter-files.ts";
 import { encodeJson, exists, FILES, readBytes, readJson } from "./checkpoint-files.ts";
 import { CheckpointWeights } from "./checkpoint-weights.ts";
+import type { Kernels } from "./kernels/addon.ts";
 import {
   checkpointTensors,
   initializeParameter,
@@ -18,7 +19,7 @@ import {
 import { createAdapter, mergeInto, validateLora, type LoadedAdapter, type LoraSettings } from "./low-rank-adapter.ts";
 import { describeNeeds, estimateMemory, memoryLimitBytes, refuseTooLarge } from "./memory-needs.ts";
 import { fromConfigJson, readEndTokens, toConfigJson } from "./model-config.ts";
-import { ParameterStore } from "./parameter-store.ts";
+import { ParameterStore, type SharedVectors } from "./parameter-store.ts";
 import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 import { replicasFor } from "./shares.ts";
 
@@ -55,6 +56,20 @@ export interface ReadCheckpointOptions {
   readonly memoryLimitBytes?: number;
   /** How many threads are to compute, for what is told of the memory. Default: 1. */
   readonly threads?: number;
+  /** Where the vectors are to be kept. */
+  readonly memory?: ModelMemory;
+}
+
+export interface ModelMemory {
+  readonly kernels: Kernels | undefined;
+  /** What another replica of the model has read already. */
+  readonly shared?: SharedModel | undefined;
+}
+
+/** What replicas of a model have in common. */
+export interface SharedModel {
+  readonly model: SharedVectors;
+  readonly adapter: SharedVectors | undefined;
 }
 
 /**
@@ -103,13 +118,14 @@ export async function readCheckpoint(
     ...((await exists(join(directory, FILES.tokenizer))) && { tokenizerDirectory: directory }),
   });
   const { store } = model;
-  const adapter = description && (await readAdapter(description, store));
+  const storeOptions = { kernels: options.memory?.kernels, shared: options.memory?.shared?.adapter };
+  const adapter = description && (await readAdapter(description, store, storeOptions));
   if (lora !== undefined) {
     const { rank, alpha, targets, seed } = lora;
     const fresh = { settings: { rank, alpha, targets }, directory: base, seed };
-    return { ...model, adapter: adapter ?? createAdapter(store, fresh) };
+    return { ...model, adapter: adapter ?? createAdapter(store, fresh, storeOptions) };
   }
-  mergeInto(store.weights, store.layout, adapter!);
+  if (!options.memory?.shared) mergeInto(store.weights, store.layout, adapter!);
   return model;
 }
 
@@ -153,16 +169,17 @@ async function readModel(
   const weights = await CheckpointWeights.open(directory);
   try {
     checkTensors(weights, layout, { config, isNewHead });
+    const { kernels, shared } = options.memory ?? {};
     const { replicas } = replicasFor(options.threads ?? 1, 4 * layout.totalLength);
     const needs = estimateMemory(config, layout, replicas);
     refuseTooLarge(needs, directory, options.memoryLimitBytes ?? memoryLimitBytes());
     if (needs.weightsBytes > NOTICED_BYTES) onNotice?.(describeNeeds(needs, layout, directory));
-    const store = new ParameterStore(layout, { frozen });
-    for (const { tensor, start, end } of checkpointTensors(layout)) {
+    const store = new ParameterStore(layout, { frozen, kernels, shared: shared?.model });
+    for (const { tensor, start, end } of shared ? [] : checkpointTensors(layout)) {
       if (isNewHead && tensor.name === SCORE_TENSOR) continue;
       await weights.read(tensor.name, store.weights.subarray(start, end));
     }
-    if (isNewHead) initializeParameter(layout.byName.get("score")!, store.weights, 0);
+    if (isNewHead && !shared) initializeParameter(layout.byName.get("score")!, store.weights, 0);
     return { config, tokenizerFiles, tokenizer, endTokens: [...endTokens], store };
   } finally {
     await weights.close();

@@ -1,5 +1,5 @@
 /**
- * How replicas take an optimizer step together: each owns one slice of the flat vectors, of which it sums everyone's
+ * How replicas with vectors of their own take an optimizer step together: each owns one slice of the flat vectors, of which it sums everyone's
  * gradient, keeps the optimizer's moments and updates the weights (Rajbhandari et al., "ZeRO", stage 1). What one gives
  * another lies in shared memory in between; the runtime reads no shared memory, so every replica computes on its own copy.
  *
@@ -81,8 +81,8 @@ export class GradientExchange {
   }
 }
 
-/** Slices of about equal length whose bounds are multiples of 4, as the optimizer's kernel wants them. */
-function cutIntoSlices(length: number, count: number): Slice[] {
+/** Slices of about equal length whose bounds are multiples of 4, as the optimizer wants them. */
+export function cutIntoSlices(length: number, count: number): Slice[] {
   const bound = (index: number): number => (index === count ? length : 4 * Math.floor((length * index) / count / 4));
   return Array.from({ length: count }, (_, index) => ({ start: bound(index), end: bound(index + 1) }));
 }

@@ -10,7 +10,7 @@ import {
   type ParameterDraft,
   type ParameterLayout,
 } from "./llama-parameters.ts";
-import { ParameterStore } from "./parameter-store.ts";
+import { ParameterStore, type StoreOptions } from "./parameter-store.ts";
 
 /** The matrices of a layer that can have an adapter, by their names in a checkpoint. */
 export const LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
@@ -95,10 +95,11 @@ const peftName = (name: string): string => `base_model.model.${name}`;
 export function createAdapter(
   base: ParameterStore,
   options: { readonly settings: LoraSettings; readonly directory: string; readonly seed: number },
+  storeOptions: StoreOptions = {},
 ): LoadedAdapter {
   const { settings, directory, seed } = options;
-  const store = new ParameterStore(layoutAdapter(base.layout, settings));
-  for (const parameter of store.layout.parameters) {
+  const store = new ParameterStore(layoutAdapter(base.layout, settings), storeOptions);
+  for (const parameter of storeOptions.shared ? [] : store.layout.parameters) {
     if (parameter.name === "score") store.view(store.weights, "score").set(base.view(base.weights, "score"));
     else initializeParameter(parameter, store.weights, seed);
   }

@@ -1,13 +1,16 @@
 /**
- * Weights, accumulated gradient and optimizer moments, each one flat vector in a common WebAssembly memory. What is
- * never written there takes no memory: a model that is only sampled has its weights alone.
+ * Weights, accumulated gradient and optimizer moments, each one flat vector. With kernels they lie in memory that threads
+ * share; else in a common WebAssembly memory. What is never written there takes no memory: a model that is only sampled has
+ * its weights alone.
  */
 import type { AdamWOptions } from "../engine.ts";
 import { EngineError } from "../../errors.ts";
-import { createAdamWKernel, createWasmMemory, type AdamWKernel } from "./adamw-wasm.ts";
+import { createWasmMemory } from "./adamw-wasm.ts";
+import type { Kernels } from "./kernels/addon.ts";
 import type { ParameterLayout } from "./llama-parameters.ts";
+import { kernelOptimizer, wasmOptimizer, type Optimizer } from "./optimizer.ts";
 
-/** A WebAssembly memory has at most 4 GiB, for four floats per parameter. */
+/** More than 4 GiB for four floats per parameter are more than a WebAssembly memory has. */
 export const MOST_TRAINED_PARAMETERS = 2 ** 28;
 
 /** Part of a flat vector, `end` not included. */
@@ -16,7 +19,23 @@ export interface Slice {
   readonly end: number;
 }
 
-export class ParameterStore {
+/** What replicas of a model may have in common; moments are empty where nothing is trained. */
+export interface SharedVectors {
+  readonly weights: Float32Array;
+  readonly moment1: Float32Array;
+  readonly moment2: Float32Array;
+}
+
+export interface StoreOptions {
+  /** The weights are never to be trained. */
+  readonly frozen?: boolean;
+  /** Compute on the vectors, which lie in shared memory then. */
+  readonly kernels?: Kernels | undefined;
+  /** With kernels: those of another replica, to be used as well. */
+  readonly shared?: SharedVectors | undefined;
+}
+
+export class ParameterStore implements SharedVectors {
   readonly layout: ParameterLayout;
   readonly weights: Float32Array;
   /** Empty, as are the moments, for a model that is frozen or too large to be trained. */
@@ -29,29 +48,37 @@ export class ParameterStore {
   version = 0;
   /** Whether `gradient` is to be taken for zero, whatever it holds. */
   gradientIsClear = true;
-  readonly #kernel: AdamWKernel | undefined;
+  readonly #optimizer: Optimizer | undefined;
 
-  /** With `frozen` the weights are never to be trained and lie outside of the common memory. */
-  constructor(layout: ParameterLayout, options: { readonly frozen?: boolean } = {}) {
+  constructor(layout: ParameterLayout, { frozen = false, kernels, shared }: StoreOptions = {}) {
     this.layout = layout;
     const length = layout.totalLength;
-    if (options.frozen || length > MOST_TRAINED_PARAMETERS) {
+    const isTrained = !frozen && length <= MOST_TRAINED_PARAMETERS;
+    if (kernels) {
+      const vector = (values: number) => new Float32Array(new SharedArrayBuffer(4 * values));
+      const trainedLength = isTrained ? length : 0;
+      this.weights = shared?.weights ?? vector(length);
+      this.gradient = vector(trainedLength);
+      this.moment1 = shared?.moment1 ?? vector(trainedLength);
+      this.moment2 = shared?.moment2 ?? vector(trainedLength);
+      if (isTrained) this.#optimizer = kernelOptimizer(kernels, this);
+    } else if (isTrained) {
+      const memory = createWasmMemory(4 * 4 * length);
+      const vector = (index: number) => new Float32Array(memory.buffer, 4 * index * length, length);
+      this.weights = vector(0);
+      this.gradient = vector(1);
+      this.moment1 = vector(2);
+      this.moment2 = vector(3);
+      this.#optimizer = wasmOptimizer(memory, this);
+    } else {
       this.weights = new Float32Array(length);
       this.gradient = this.moment1 = this.moment2 = new Float32Array();
-      return;
     }
-    const memory = createWasmMemory(4 * 4 * length);
-    const vector = (index: number) => new Float32Array(memory.buffer, 4 * index * length, length);
-    this.weights = vector(0);
-    this.gradient = vector(1);
-    this.moment1 = vector(2);
-    this.moment2 = vector(3);
-    this.#kernel = createAdamWKernel(memory);
   }
 
   /** @throws {EngineError} when the model is too large to be trained. */
   requireTrainable(): void {
-    if (this.#kernel !== undefined) return;
+    if (this.#optimizer !== undefined) return;
     const { parameterCount } = this.layout;
     const message = `a model of ${parameterCount} parameters can be sampled and scored, not trained; at most ${MOST_TRAINED_PARAMETERS} can be trained, or a low-rank adapter of any`;
     throw new EngineError(message, { parameterCount });
@@ -77,7 +104,7 @@ export class ParameterStore {
     this.requireTrainable();
     this.settleGradient();
     const whole = { start: 0, end: this.layout.totalLength };
-    const gradientNorm = Math.sqrt(sumOfSquares(this.gradient));
+    const gradientNorm = Math.sqrt(this.#optimizer!.sumOfSquares());
     this.stepSlice(options, gradientNorm, whole);
     return { gradientNorm };
   }
@@ -100,35 +127,20 @@ export class ParameterStore {
   #update(start: number, end: number, options: AdamWOptions, gradientScale: number, weightDecay: number): void {
     if (start === end) return;
     const { learningRate, beta1, beta2, epsilon } = options;
-    const address = (vector: Float32Array): number => vector.byteOffset + 4 * start;
-    this.#kernel!(
-      address(this.weights),
-      address(this.gradient),
-      address(this.moment1),
-      address(this.moment2),
-      this.weights.byteOffset + 4 * end,
-      learningRate,
-      1 - learningRate * weightDecay,
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      1 / (1 - beta1 ** this.stepCount),
-      1 / (1 - beta2 ** this.stepCount),
-      epsilon,
-      gradientScale,
+    this.#optimizer!.update(
+      { start, end },
+      {
+        learningRate,
+        keep: 1 - learningRate * weightDecay,
+        beta1,
+        oneMinusBeta1: 1 - beta1,
+        beta2,
+        oneMinusBeta2: 1 - beta2,
+        correction1: 1 / (1 - beta1 ** this.stepCount),
+        correction2: 1 / (1 - beta2 ** this.stepCount),
+        epsilon,
+        gradientScale,
+      },
     );
   }
-}
-
-/** Σ x², in double precision. */
-function sumOfSquares(vector: Float32Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  for (let i = 0; i < vector.length; i += 4) {
-    a += vector[i]! * vector[i]!;
-    b += vector[i + 1]! * vector[i + 1]!;
-    c += vector[i + 2]! * vector[i + 2]!;
-    d += vector[i + 3]! * vector[i + 3]!;
-  }
-  return a + b + (c + d);
 }

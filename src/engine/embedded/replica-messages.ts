@@ -1,13 +1,19 @@
 /** What is said between the thread of a model's user and the threads of its replicas. */
 import { ConfigError, EngineError } from "../../errors.ts";
 import type { AdamWOptions, Datum, Sample, SampledToken, SampleRequest } from "../engine.ts";
-import type { ReplicaDescription, ReplicaSource } from "./replica.ts";
+import type { SharedModel } from "./checkpoint.ts";
+import type { Joining, ReplicaDescription, ReplicaSource } from "./replica.ts";
 
 /** The calls, by name: what they are given and what they answer. */
 export interface ReplicaCalls {
   /** Tells notices while it is under way. */
-  open(given: { readonly source: ReplicaSource; readonly threads: number }): ReplicaDescription;
-  join(given: { readonly shared: Float32Array; readonly index: number; readonly count: number }): void;
+  open(given: {
+    readonly source: ReplicaSource;
+    readonly threads: number;
+    readonly shared?: SharedModel | undefined;
+  }): ReplicaDescription;
+  gradient(): Float32Array;
+  join(given: Joining): void;
   /** Tells every token as it is sampled if `streams`; told the index of a sample, ends that sample. */
   sample(given: { readonly request: Omit<SampleRequest, "onToken">; readonly streams: boolean }): Sample[];
   forward(given: readonly Datum[]): Float32Array[];
@@ -17,6 +23,9 @@ export interface ReplicaCalls {
   };
   undo(): void;
   step(given: AdamWOptions): { readonly gradientNorm: number };
+  settleGradient(): void;
+  sumGradients(): number;
+  updateShared(given: { readonly adamW: AdamWOptions; readonly gradientNorm: number }): void;
   publishGradient(round: number): void;
   addGradient(): number;
   update(given: { readonly adamW: AdamWOptions; readonly gradientNorm: number }): void;

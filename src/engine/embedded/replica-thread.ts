@@ -32,10 +32,11 @@ function replica(): Replica {
 }
 
 const answers: Answers = {
-  async open({ source, threads }, { tell }) {
-    opened = await Replica.open(source, { threads, onNotice: tell });
+  async open({ source, threads, shared }, { tell }) {
+    opened = await Replica.open(source, { threads, shared, onNotice: tell });
     return opened.describe();
   },
+  gradient: () => replica().gradient,
   join: (given) => replica().join(given),
   sample({ request, streams }, { signal, endedSamples, tell }) {
     const onToken: SampleRequest["onToken"] = (token) => {
@@ -48,6 +49,9 @@ const answers: Answers = {
   forwardBackward: ({ batch, undoable }, { signal }) => replica().forwardBackward(batch, { signal, undoable }),
   undo: () => replica().undo(),
   step: (adamW) => replica().step(adamW),
+  settleGradient: () => replica().sharedExchange.settle(),
+  sumGradients: () => replica().sharedExchange.sum(),
+  updateShared: (given) => replica().sharedExchange.update(given),
   publishGradient: (round) => replica().exchange.publishGradient(round),
   addGradient: () => replica().exchange.addGradient(),
   update: (given) => replica().exchange.update(given),

@@ -1,6 +1,7 @@
 /**
- * One copy of a model: weights, gradient and optimizer's moments, with the graphs that compute on them. A model has one
- * replica per thread, each with its share of every batch; a model too large for that has one whose operators share the
+ * What computes on a model in one thread. A model has one replica per thread, each with its share of every batch. With the
+ * engine's own kernels they share weights and the optimizer's moments, and each has a gradient of its own. ONNX Runtime reads
+ * no shared memory, so there each has a copy of all, and a model too large for that has one replica whose operators share the
  * threads. Calls that train or score must not overlap with others; samples may with samples.
  */
 import type { AdamWOptions, Datum, Sample, SampleRequest } from "../engine.ts";
@@ -11,15 +12,18 @@ import {
   writeCheckpoint,
   type LoadedCheckpoint,
   type ReadCheckpointOptions,
+  type SharedModel,
 } from "./checkpoint.ts";
 import type { Decoder } from "./decoder.ts";
 import { GradientExchange } from "./gradient-exchange.ts";
+import { findKernels, type Kernels } from "./kernels/addon.ts";
+import { KernelDecoder } from "./kernels/kernel-decoder.ts";
+import { SharedExchange } from "./kernels/shared-exchange.ts";
 import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
 import { MergedWeights } from "./low-rank-adapter.ts";
+import { openMicroBatches } from "./micro-batches.ts";
 import { OnnxDecoder } from "./onnx-decoder.ts";
-import { findKernels } from "./kernels/addon.ts";
-import { KernelDecoder } from "./kernels/kernel-decoder.ts";
-import { ParameterStore } from "./parameter-store.ts";
+import { ParameterStore, type SharedVectors } from "./parameter-store.ts";
 import { Sampler, type PendingRequest } from "./sampler.ts";
 import { replicasFor } from "./shares.ts";
 import { Trainer } from "./trainer.ts";
@@ -28,7 +32,7 @@ import { readTrainingState, writeTrainingState } from "./training-state.ts";
 /** Where a replica's weights come from; the same for all replicas of a model. */
 export type ReplicaSource =
   | { readonly config: LlamaConfig; readonly tokenizer: TokenizerFiles; readonly seed: number }
-  | ({ readonly directory: string } & Omit<ReadCheckpointOptions, "onNotice" | "threads">);
+  | ({ readonly directory: string } & Omit<ReadCheckpointOptions, "onNotice" | "threads" | "memory">);
 
 /** What a replica tells of itself. */
 export interface ReplicaDescription {
@@ -39,7 +43,14 @@ export interface ReplicaDescription {
   readonly replicaCount: number;
   /** Values of the flat vector that is trained; 0 where nothing can be. */
   readonly trainedLength: number;
+  /** What the other replicas are to compute on, too; nothing if each has a copy of its own. */
+  readonly shared: SharedModel | undefined;
 }
+
+/** How a replica joins the others: through memory for what they hand each other, or with all their gradients in its reach. */
+export type Joining =
+  | { readonly index: number; readonly count: number; readonly shared: Float32Array }
+  | { readonly index: number; readonly gradients: readonly Float32Array[] };
 
 export class Replica {
   readonly #checkpoint: LoadedCheckpoint;
@@ -50,53 +61,74 @@ export class Replica {
   readonly #sampler: Sampler;
   readonly #pending: PendingRequest[] = [];
   #sampling = false;
+  readonly #kernels: Kernels | undefined;
   #exchange: GradientExchange | undefined;
+  #sharedExchange: SharedExchange | undefined;
 
-  /** `threads` are those of the whole model, of which the replica takes its share. */
+  /** `threads` are those of the whole model, of which the replica takes its share; `shared` is what another one has read. */
   static async open(
     source: ReplicaSource,
-    options: { readonly threads: number; readonly onNotice?: (line: string) => void },
+    options: {
+      readonly threads: number;
+      readonly shared?: SharedModel | undefined;
+      readonly onNotice?: (line: string) => void;
+    },
   ): Promise<Replica> {
-    const { threads, onNotice } = options;
+    const { threads, shared, onNotice } = options;
+    const kernels = findKernels();
     if ("directory" in source) {
       const { directory, ...how } = source;
-      return new Replica(await readCheckpoint(directory, { ...how, threads, ...(onNotice && { onNotice }) }), threads);
+      const reading = { ...how, threads, memory: { kernels, shared }, ...(onNotice && { onNotice }) };
+      return new Replica(await readCheckpoint(directory, reading), { threads, kernels });
     }
     const { config, tokenizer: tokenizerFiles, seed } = source;
     validateLlamaConfig(config);
     const tokenizer = openTokenizer(tokenizerFiles, config);
-    const store = new ParameterStore(layoutParameters(config));
-    initializeParameters(store.layout, store.weights, seed);
-    return new Replica({ config, tokenizerFiles, tokenizer, endTokens: [tokenizer.endToken], store }, threads);
+    const store = new ParameterStore(layoutParameters(config), { kernels, shared: shared?.model });
+    if (!shared) initializeParameters(store.layout, store.weights, seed);
+    const checkpoint = { config, tokenizerFiles, tokenizer, endTokens: [tokenizer.endToken], store };
+    return new Replica(checkpoint, { threads, kernels });
   }
 
-  private constructor(checkpoint: LoadedCheckpoint, allThreads: number) {
+  private constructor(
+    checkpoint: LoadedCheckpoint,
+    options: { readonly threads: number; readonly kernels: Kernels | undefined },
+  ) {
     const { config, endTokens, store, adapter } = checkpoint;
+    const { kernels } = options;
     this.#checkpoint = checkpoint;
-    const { replicas, threadsEach: threads } = replicasFor(allThreads, store.weights.byteLength);
+    this.#kernels = kernels;
+    const { replicas, threadsEach } = replicasFor(options.threads, kernels ? 0 : store.weights.byteLength);
     this.#replicaCount = replicas;
     this.#trained = adapter?.store ?? store;
-    this.#trainer = new Trainer(config, store, { threads, adapter });
-    const kernels = findKernels();
+    const batches = openMicroBatches(config, store, { kernels, threads: threadsEach, adapter });
+    this.#trainer = new Trainer(config, this.#trained, batches);
     const sampled = adapter ? new MergedWeights(store, adapter) : store;
     this.#decoder = kernels ? new KernelDecoder(config, sampled, { kernels }) : new OnnxDecoder(config, sampled);
     this.#sampler = new Sampler(config, this.#decoder, { endTokens });
   }
 
   describe(): ReplicaDescription {
-    const { config, tokenizerFiles, store } = this.#checkpoint;
+    const { config, tokenizerFiles, store, adapter } = this.#checkpoint;
     return {
       config,
       tokenizerFiles,
       parameterCount: store.layout.parameterCount,
       replicaCount: this.#replicaCount,
       trainedLength: this.#trained.gradient.length,
+      shared: this.#kernels && { model: vectorsOf(store), adapter: adapter && vectorsOf(adapter.store) },
     };
   }
 
-  /** Joins the other replicas of its model. `shared` has `trainedLength` values. */
-  join(options: { readonly shared: Float32Array; readonly index: number; readonly count: number }): void {
-    this.#exchange = new GradientExchange(this.#trained, options);
+  /** What it adds up; others read it where memory is shared. */
+  get gradient(): Float32Array {
+    return this.#trained.gradient;
+  }
+
+  /** Joins the other replicas of its model. */
+  join(joining: Joining): void {
+    if ("shared" in joining) this.#exchange = new GradientExchange(this.#trained, joining);
+    else this.#sharedExchange = new SharedExchange(this.#trained, { ...joining, kernels: this.#kernels! });
   }
 
   /** With others that are being sampled, or come in while they are, in common batches. */
@@ -129,11 +161,17 @@ export class Replica {
     return this.#trained.step(options);
   }
 
-  /** Its part in the optimizer step of all replicas: see there. */
+  /** Its part in the optimizer step of replicas with copies of their own: see there. */
   get exchange(): GradientExchange {
     // Whatever is exchanged changes the weights in the end.
     this.#decoder.reset();
     return this.#exchange!;
+  }
+
+  /** Its part in the optimizer step of replicas that share their memory: see there. */
+  get sharedExchange(): SharedExchange {
+    this.#decoder.reset();
+    return this.#sharedExchange!;
   }
 
   save(directory: string): Promise<void> {
@@ -173,3 +211,5 @@ export class Replica {
     this.#sampling = false;
   }
 }
+
+const vectorsOf = ({ weights, moment1, moment2 }: ParameterStore): SharedVectors => ({ weights, moment1, moment2 });

@@ -23,18 +23,26 @@ export async function openReplicas(
   try {
     const onTold = (told: unknown): void => onNotice?.(told as string);
     const description = await first.call("open", { source, threads }, { onTold });
-    const { replicaCount: count, trainedLength } = description;
+    const { replicaCount: count, shared } = description;
     await Promise.all(others.splice(count - 1).map((handle) => handle.close()));
-    await Promise.all(others.map((handle) => handle.call("open", { source, threads })));
+    await Promise.all(others.map((handle) => handle.call("open", { source, threads, shared })));
     const handles: Handles = [first, ...others];
-    if (count > 1) {
-      const shared = new Float32Array(new SharedArrayBuffer(4 * trainedLength));
-      await Promise.all(handles.map((handle, index) => handle.call("join", { shared, index, count })));
-    }
+    if (count > 1) await join(handles, description);
     return new Replicas(handles, description);
   } catch (error) {
     await Promise.all([first, ...others].map((handle) => handle.close()));
     throw error;
+  }
+}
+
+async function join(handles: Handles, { shared, trainedLength }: ReplicaDescription): Promise<void> {
+  const count = handles.length;
+  if (shared) {
+    const gradients = await Promise.all(handles.map((handle) => handle.call("gradient", undefined)));
+    await Promise.all(handles.map((handle, index) => handle.call("join", { index, gradients })));
+  } else {
+    const exchanged = new Float32Array(new SharedArrayBuffer(4 * trainedLength));
+    await Promise.all(handles.map((handle, index) => handle.call("join", { shared: exchanged, index, count })));
   }
 }
 
@@ -100,11 +108,25 @@ export class Replicas {
     }
   }
 
-  /** See `GradientExchange` for the steps. */
   async step(adamW: AdamWOptions): Promise<{ gradientNorm: number }> {
     const [first, ...others] = this.#handles;
     if (others.length === 0) return first.call("step", adamW);
     await first.call("requireTrainable", undefined);
+    return this.description.shared ? this.#stepShared(adamW) : this.#stepCopies(adamW);
+  }
+
+  /** See `SharedExchange` for the steps. */
+  async #stepShared(adamW: AdamWOptions): Promise<{ gradientNorm: number }> {
+    await this.#all("settleGradient", undefined);
+    const squares = await this.#all("sumGradients", undefined);
+    const gradientNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+    await this.#all("updateShared", { adamW, gradientNorm });
+    return { gradientNorm };
+  }
+
+  /** See `GradientExchange` for the steps. */
+  async #stepCopies(adamW: AdamWOptions): Promise<{ gradientNorm: number }> {
+    const others = this.#handles.slice(1);
     let squares: number[] = [];
     for (let round = 1; round <= others.length; round++) {
       await this.#all("publishGradient", round);
@@ -123,7 +145,7 @@ export class Replicas {
   async saveTrainingState(file: string): Promise<void> {
     const [first, ...others] = this.#handles;
     await first.call("requireTrainable", undefined);
-    if (others.length > 0) {
+    if (others.length > 0 && !this.description.shared) {
       for (const moment of ["moment1", "moment2"] as const) {
         await this.#all("publish", moment);
         await first.call("adopt", moment);

@@ -3,6 +3,7 @@
  * its formula is; the order of the arguments is the one in which `native/addon.c` reads them.
  */
 import type { KernelArray, Kernels } from "./addon.ts";
+import type { AdamWScalars } from "../optimizer.ts";
 import type { Matrix, Values } from "./matrix.ts";
 
 /** Integers, from `offset` on. */
@@ -300,6 +301,35 @@ export class KernelProgram {
     this.#indices(targets);
     this.#values(weights);
     this.#values(values);
+  }
+
+  // The optimizer ---------------------------------------------------------------------------------------------------
+
+  adamW(
+    weights: Values,
+    vectors: { readonly gradient: Values; readonly moment1: Values; readonly moment2: Values },
+    scalars: AdamWScalars,
+  ): void {
+    this.#command("adamw", weights.length);
+    for (const vector of [weights, vectors.gradient, vectors.moment1, vectors.moment2]) this.#values(vector);
+    const { learningRate, keep, beta1, oneMinusBeta1, beta2, oneMinusBeta2 } = scalars;
+    this.#numbers.push(learningRate, keep, beta1, oneMinusBeta1, beta2, oneMinusBeta2);
+    this.#numbers.push(scalars.correction1, scalars.correction2, scalars.epsilon, scalars.gradientScale);
+  }
+
+  /** sum[0] = Σ x² */
+  square(x: Values, sum: Float64Array): void {
+    this.#command("square", x.length);
+    this.#values(x);
+    this.#place({ data: sum, offset: 0 });
+  }
+
+  /** to += x, and sum[0] = Σ to² */
+  addAndSquare(x: Values, to: Values, sum: Float64Array): void {
+    this.#command("addAndSquare", x.length);
+    this.#values(x);
+    this.#values(to);
+    this.#place({ data: sum, offset: 0 });
   }
 
   // Arguments -------------------------------------------------------------------------------------------------------
