@@ -8,6 +8,7 @@
 #include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kernels.h"
 
@@ -64,6 +65,7 @@ typedef struct {
   long buffer_count;
   const double *next, *end;
   const char *problem; /* of the command being read; NULL if none */
+  double flops;        /* of the products run so far */
 } Run;
 
 static long integer(Run *run) {
@@ -161,6 +163,7 @@ static void run_gemm(Run *run) {
   require(run, g.a);
   require(run, g.b);
   require(run, g.c);
+  run->flops += 2.0 * (double)g.m * (double)g.n * (double)g.k;
   if (run->problem == NULL && g.m > 0 && g.n > 0) run->kernels->gemm(&g, run->scratch);
 }
 
@@ -523,8 +526,22 @@ static napi_value fail(napi_env env, const char *message) {
   return NULL;
 }
 
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Adds what a command took to `profile`: [commands, 2] seconds and floating-point operations of products. */
+static void run_observed(Run *run, long command, double *profile) {
+  double start = seconds(), flops = run->flops;
+  commands[command].run(run);
+  profile[2 * command] += seconds() - start;
+  profile[2 * command + 1] += run->flops - flops;
+}
+
 /* Results are in flushed arithmetic: denormals, which are slow and mean nothing here, count as 0. */
-static void run_commands(napi_env env, Run *run) {
+static void run_commands(napi_env env, Run *run, double *profile) {
   const char *name = "a command";
 #if defined(__x86_64__)
   unsigned control = _mm_getcsr();
@@ -536,7 +553,8 @@ static void run_commands(napi_env env, Run *run) {
       run->problem = "no such command";
     } else {
       name = commands[command].name;
-      commands[command].run(run);
+      if (profile == NULL) commands[command].run(run);
+      else run_observed(run, command, profile);
     }
   }
 #if defined(__x86_64__)
@@ -554,20 +572,24 @@ static void run_commands(napi_env env, Run *run) {
   napi_throw_error(env, NULL, message);
 }
 
-/* run(set, program, arrays) */
+/* run(set, program, arrays[, profile]) */
 static napi_value run_program(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value arguments[3];
+  size_t count = 4;
+  napi_value arguments[4];
   int32_t set;
   napi_typedarray_type type;
-  size_t program_length;
-  void *program;
+  size_t program_length, profile_length;
+  void *program, *profile = NULL;
   uint32_t buffer_count;
-  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 3 ||
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count < 3 ||
       napi_get_value_int32(env, arguments[0], &set) != napi_ok || set < 0 || set >= set_count ||
       napi_get_typedarray_info(env, arguments[1], &type, &program_length, &program, NULL, NULL) != napi_ok ||
       type != napi_float64_array || napi_get_array_length(env, arguments[2], &buffer_count) != napi_ok)
     return fail(env, "expected a kernel set, a Float64Array and a list of typed arrays");
+  if (count > 3 &&
+      napi_get_typedarray_info(env, arguments[3], &type, &profile_length, &profile, NULL, NULL) == napi_ok &&
+      (type != napi_float64_array || profile_length < 2 * COMMAND_COUNT))
+    return fail(env, "expected a Float64Array for what commands took");
   Buffer *buffers = malloc((buffer_count + 1) * sizeof(Buffer));
   float *scratch = scratch_of(env);
   if (buffers == NULL || scratch == NULL) {
@@ -592,7 +614,7 @@ static napi_value run_program(napi_env env, napi_callback_info info) {
              .buffer_count = (long)buffer_count,
              .next = program,
              .end = (const double *)program + program_length};
-  run_commands(env, &run);
+  run_commands(env, &run, profile);
   free(buffers);
   return NULL;
 }

@@ -170,8 +170,9 @@ async function readModel(
   try {
     checkTensors(weights, layout, { config, isNewHead });
     const { kernels, shared } = options.memory ?? {};
-    const { replicas } = replicasFor(options.threads ?? 1, 4 * layout.totalLength);
-    const needs = estimateMemory(config, layout, replicas);
+    const byKernels = kernels !== undefined;
+    const { replicas } = replicasFor(options.threads ?? 1, byKernels ? 0 : 4 * layout.totalLength);
+    const needs = estimateMemory(config, layout, { replicas, byKernels });
     refuseTooLarge(needs, directory, options.memoryLimitBytes ?? memoryLimitBytes());
     if (needs.weightsBytes > NOTICED_BYTES) onNotice?.(describeNeeds(needs, layout, directory));
     const store = new ParameterStore(layout, { frozen, kernels, shared: shared?.model });

@@ -24,7 +24,8 @@ describe("the memory a model takes", () => {
   it("is four bytes per parameter to load, the cache to sample a large one, and training only up to a size", () => {
     const layout = layoutParameters(config);
     expect(layout.parameterCount).toBe(596_049_920);
-    const needs = estimateMemory(config, layout);
+    const alone = { replicas: 1, byKernels: false };
+    const needs = estimateMemory(config, layout, alone);
     expect(needs.weightsBytes).toBe(4 * 596_049_920);
     expect(needs.samplingBytes).toBe(4 * 64 * 1024 * 28 * 2 * 8 * 128);
     expect(needs.trainingBytes).toBeNull();
@@ -32,26 +33,37 @@ describe("the memory a model takes", () => {
       /^loading qwen: 596 M parameters, 2\.38 GB; about 15 GB more to sample .*, it is too large to be trained whole \(at most 268 M parameters\), 2\.1\d GB to train a low-rank adapter; /,
     );
     const small = { ...config, layerCount: 4, vocabularySize: 20_000 };
-    const smaller = estimateMemory(small, layoutParameters(small));
+    const smaller = estimateMemory(small, layoutParameters(small), alone);
     expect(smaller.trainingBytes).toBeGreaterThan(4 * smaller.weightsBytes);
     // Two replicas: two copies of the weights, gradients and activations; the moments once; and what is exchanged.
-    const twice = estimateMemory(small, layoutParameters(small), 2);
+    const twice = estimateMemory(small, layoutParameters(small), { replicas: 2, byKernels: false });
     expect(twice.weightsBytes).toBe(2 * smaller.weightsBytes);
     expect(twice.trainingBytes).toBe(2 * smaller.trainingBytes! - smaller.weightsBytes);
+    // With kernels they share weights and moments; each has a gradient and activations, and fewer of them.
+    const [one, two] = [1, 2].map((replicas) => {
+      return estimateMemory(small, layoutParameters(small), { replicas, byKernels: true });
+    }) as [typeof needs, typeof needs];
+    expect(one.weightsBytes).toBe(smaller.weightsBytes);
+    expect(two.weightsBytes).toBe(one.weightsBytes);
+    expect(two.trainingBytes! - one.trainingBytes!).toBe(one.trainingBytes! - 2 * one.weightsBytes);
+    expect(one.trainingBytes).toBeLessThan(smaller.trainingBytes!);
   });
 
   it("of activations bounds how much is computed at once, which a small model never meets", () => {
-    for (const withGradients of [true, false]) {
-      const tokens = microBatchTokens(config, { withGradients });
-      expect(tokens).toBeLessThan(4096);
-      expect(tokens * activationBytesPerToken(config, { withGradients })).toBeLessThanOrEqual(2 ** 31);
+    const ways = [true, false].flatMap((withGradients) =>
+      [true, false].map((byKernels) => ({ withGradients, byKernels })),
+    );
+    for (const way of ways) {
+      const tokens = microBatchTokens(config, way);
+      expect(tokens).toBeLessThanOrEqual(4096);
+      expect(tokens * activationBytesPerToken(config, way)).toBeLessThanOrEqual(2 ** 31);
       const small = { ...config, vocabularySize: 900, hiddenSize: 128, layerCount: 6, headCount: 4, headSize: 32 };
-      expect(microBatchTokens({ ...small, intermediateSize: 352, contextLength: 1024 }, { withGradients })).toBe(4096);
+      expect(microBatchTokens({ ...small, intermediateSize: 352, contextLength: 1024 }, way)).toBe(4096);
     }
   });
 
   it("is refused where the weights alone are more than there is", () => {
-    const needs = estimateMemory(config, layoutParameters(config));
+    const needs = estimateMemory(config, layoutParameters(config), { replicas: 1, byKernels: true });
     expect(() => refuseTooLarge(needs, "qwen", 2e9)).toThrow(ConfigError);
     expect(() => refuseTooLarge(needs, "qwen", 2e9)).toThrow(/qwen: its weights take 2\.38 GB .* 2\.00 GB of memory/);
     expect(() => refuseTooLarge(needs, "qwen", 3e9)).not.toThrow();

@@ -7,9 +7,9 @@ import { activationBytesPerToken, ASSUMED_LENGTH, microBatchTokens } from "./mic
 import { MOST_TRAINED_PARAMETERS } from "./parameter-store.ts";
 
 export interface MemoryNeeds {
-  /** The weights in float32, once per replica: what loading takes. */
+  /** The weights in float32, once per copy: what loading takes. */
   readonly weightsBytes: number;
-  /** On top, while sampling: the graph with the weights of a small model, as they are and packed, and 64 rows of cache. */
+  /** On top, while sampling: the weights of a small model in the order that products want, and 64 rows of cache. */
   readonly samplingBytes: number;
   /** On top, while training; `null` for a model too large to be trained. */
   readonly trainingBytes: number | null;
@@ -19,23 +19,28 @@ export interface MemoryNeeds {
 
 const ASSUMED_ROWS = 64;
 
-export function estimateMemory(config: LlamaConfig, layout: ParameterLayout, replicas = 1): MemoryNeeds {
+/** `replicas` compute side by side: on the same weights and moments with the engine's own kernels, else on copies. */
+export function estimateMemory(
+  config: LlamaConfig,
+  layout: ParameterLayout,
+  { replicas, byKernels }: { readonly replicas: number; readonly byKernels: boolean },
+): MemoryNeeds {
   const { layerCount, keyValueHeadCount } = config;
   const copyBytes = 4 * layout.totalLength;
+  const copies = byKernels ? 1 : replicas;
   const length = Math.min(config.contextLength, ASSUMED_LENGTH);
   const cacheBytes = 4 * ASSUMED_ROWS * length * 2 * layerCount * keyValueHeadCount * headSize(config);
+  // ONNX Runtime holds them in the graph, in the file that it came from and packed.
+  const packedBytes = copyBytes <= MOST_PACKED_BYTES ? replicas * (byKernels ? 1 : 3) * copyBytes : 0;
+  const computation = { withGradients: true, byKernels };
   const activationBytes =
-    replicas *
-    microBatchTokens(config, { withGradients: true }) *
-    activationBytesPerToken(config, { withGradients: true });
+    replicas * microBatchTokens(config, computation) * activationBytesPerToken(config, computation);
+  // Two moments, and what copies exchange; of each replica its gradient, and beside ONNX Runtime that of a micro-batch.
+  const trainedBytes = (copies > 1 ? 3 : 2) * copyBytes + replicas * (byKernels ? 1 : 2) * copyBytes;
   return {
-    weightsBytes: replicas * copyBytes,
-    samplingBytes: cacheBytes + (copyBytes <= MOST_PACKED_BYTES ? replicas * 3 * copyBytes : 0),
-    // Two moments, and what replicas exchange; of each replica the gradient and a micro-batch's; the activations.
-    trainingBytes:
-      layout.totalLength > MOST_TRAINED_PARAMETERS
-        ? null
-        : (replicas > 1 ? 3 : 2) * copyBytes + replicas * 2 * copyBytes + activationBytes,
+    weightsBytes: copies * copyBytes,
+    samplingBytes: cacheBytes + packedBytes,
+    trainingBytes: layout.totalLength > MOST_TRAINED_PARAMETERS ? null : trainedBytes + activationBytes,
     adapterTrainingBytes: activationBytes,
   };
 }

@@ -54,7 +54,7 @@ export class OnnxMicroBatches implements MicroBatches {
   }
 
   plan(lengths: readonly number[], options: { readonly withGradients: boolean }): readonly (readonly number[])[] {
-    const maxTokens = microBatchTokens(this.#config, options);
+    const maxTokens = microBatchTokens(this.#config, { ...options, byKernels: false });
     return planMicroBatches(lengths, { maxTokens, granularity: LENGTH_GRANULARITY }).map(({ items }) => items);
   }
 

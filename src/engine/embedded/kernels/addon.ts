@@ -16,7 +16,7 @@ interface Addon {
   readonly pagePositions: number;
   /** Of the C files that it was built from. */
   readonly sourceDigest: string;
-  run(set: number, program: Float64Array, arrays: readonly KernelArray[]): void;
+  run(set: number, program: Float64Array, arrays: readonly KernelArray[], profile?: Float64Array): void;
   packedLength(set: number, columns: number, depth: number): number;
 }
 
@@ -51,7 +51,7 @@ export class Kernels {
 
   /** Runs commands on this thread. @throws {Error} naming the command when one does not fit its arrays. */
   run(program: Float64Array, arrays: readonly KernelArray[]): void {
-    this.#addon.run(this.#set, program, arrays);
+    this.#addon.run(this.#set, program, arrays, profile);
   }
 
   /** Values that a matrix [depth, columns] takes as the packed right side of a product. */
@@ -59,6 +59,30 @@ export class Kernels {
     return this.#addon.packedLength(this.#set, columns, depth);
   }
 }
+
+/** What commands took since `profileKernels`, if it was called. */
+let profile: Float64Array | undefined;
+
+/** Of one kind of command. */
+export interface CommandTime {
+  readonly command: string;
+  readonly seconds: number;
+  /** Floating-point operations, of products alone. */
+  readonly flops: number;
+}
+
+/** Starts, or starts anew, to take the time of commands on this thread. */
+export function profileKernels(): void {
+  profile = new Float64Array(2 * (loadAddon()?.commands.length ?? 0));
+}
+
+/** What commands took since. */
+export const commandTimes = (): CommandTime[] =>
+  (loadAddon()?.commands ?? []).map((command, i) => ({
+    command,
+    seconds: profile?.[2 * i] ?? 0,
+    flops: profile?.[2 * i + 1] ?? 0,
+  }));
 
 let loaded: Addon | undefined | null = null;
 

@@ -32,7 +32,7 @@ export class KernelMicroBatches implements MicroBatches {
 
   /** In the order given, each as full as it may be. */
   plan(lengths: readonly number[], options: { readonly withGradients: boolean }): number[][] {
-    const most = microBatchTokens(this.#model.config, options);
+    const most = microBatchTokens(this.#model.config, { ...options, byKernels: true });
     const batches: number[][] = [];
     let room = 0;
     lengths.forEach((length, index) => {
