@@ -56,6 +56,7 @@ static inline __attribute__((always_inline)) void multiply(const long rows, cons
   vec sum[BLOCK][2];
   for (long i = 0; i < rows; i++)
     for (long j = 0; j < vectors; j++) sum[i][j] = add ? load_some(c + i * ldc + j * LANES, lanes) : (vec){0};
+#pragma GCC unroll 4
   for (long p = 0; p < length; p++) {
     vec column[2];
     for (long j = 0; j < vectors; j++) column[j] = load_some(b + p * ldb + j * b_next, lanes);

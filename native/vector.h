@@ -113,8 +113,14 @@ static inline vec min_vec(vec a, vec b) {
 }
 
 static inline float max_lanes(vec v) {
+#if LANES == 16
+  v = max_vec(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  v = max_vec(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
+#elif LANES == 8
+  v = max_vec(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7));
+#endif
   float most = v[0];
-  for (int i = 1; i < LANES; i++) most = v[i] > most ? v[i] : most;
+  for (int i = 1; i < 4; i++) most = v[i] > most ? v[i] : most;
   return most;
 }
 
