@@ -36,8 +36,8 @@ static int request_tiles(void) {
   return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
-static void find_sets(void) {
-  if (set_count > 0) return;
+/* Once, when the addon is loaded into the process: threads then find the sets made. */
+__attribute__((constructor)) static void find_sets(void) {
   __builtin_cpu_init();
   int has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -46,12 +46,11 @@ static void find_sets(void) {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
     sets[set_count++] = &kernels_avx2;
 }
-#else
-static void find_sets(void) {}
 #endif
 
-/* What one typed array given with a program is. */
+/* What one typed array given with a program is. Detached ones, like all others without elements, have length 0. */
 typedef struct {
+  napi_value array;
   char *data;
   long length;
   napi_typedarray_type type;
@@ -68,29 +67,57 @@ typedef struct {
   double flops;        /* of the products run so far */
 } Run;
 
+/* The first problem is the one that is told: what is read after it may make no sense. */
+static void report(Run *run, const char *problem) {
+  if (run->problem == NULL) run->problem = problem;
+}
+
 static long integer(Run *run) {
   if (run->next >= run->end) {
-    run->problem = "arguments are missing";
+    report(run, "arguments are missing");
     return 0;
   }
-  return (long)*run->next++;
+  double value = *run->next++;
+  /* Beyond 2^53, and for what is not a number, a conversion would not be defined, or not be exact. */
+  if (!(value >= -0x1p53 && value <= 0x1p53) || (double)(long)value != value) {
+    report(run, "a number is not an integer");
+    return 0;
+  }
+  return (long)value;
 }
 
 static float number(Run *run) {
   if (run->next >= run->end) {
-    run->problem = "arguments are missing";
+    report(run, "arguments are missing");
     return 0;
   }
   return (float)*run->next++;
 }
 
-/* An extent: not negative, and small enough that products of two do not overflow. */
+/* Small enough that products of two do not overflow. */
+#define MOST_EXTENT (1L << 30)
+
+/* An extent: not negative. */
 static long extent(Run *run) {
   long value = integer(run);
-  if (value < 0 || value > 1L << 30) {
-    run->problem = "an extent is out of range";
+  if (value < 0 || value > MOST_EXTENT) {
+    report(run, "an extent is out of range");
     return 0;
   }
+  return value;
+}
+
+/* An extent that is not 0, either: of heads, or where work would not be bounded by the memory that it is given. */
+static long positive_extent(Run *run) {
+  long value = extent(run);
+  if (value == 0) report(run, "an extent is out of range");
+  return value;
+}
+
+/* The length of a head. */
+static long head_size(Run *run) {
+  long value = positive_extent(run);
+  if (value > MOST_HEAD_SIZE) report(run, "a head is too long");
   return value;
 }
 
@@ -99,19 +126,20 @@ static void *memory(Run *run, napi_typedarray_type type, long width, long length
   if (which == -1) return NULL;
   if (run->problem != NULL) return NULL;
   if (which < 0 || which >= run->buffer_count) {
-    run->problem = "no such array";
+    report(run, "no such array");
     return NULL;
   }
   const Buffer *buffer = &run->buffers[which];
   if (buffer->type != type) {
-    run->problem = "an array has another type";
+    report(run, "an array has another type");
     return NULL;
   }
   if (offset < 0 || length < 0 || offset > buffer->length || length > buffer->length - offset) {
-    run->problem = "an array is too short";
+    report(run, "an array is too short");
     return NULL;
   }
-  return buffer->data + offset * width;
+  static char nothing; /* where arrays without elements, whose data may be NULL, have theirs */
+  return buffer->length == 0 ? &nothing : buffer->data + offset * width;
 }
 
 static float *floats(Run *run, long length) { return memory(run, napi_float32_array, 4, length); }
@@ -122,23 +150,31 @@ static double *doubles(Run *run, long length) { return memory(run, napi_float64_
 static float *rows_of(Run *run, long rows, long columns, long *ld) {
   *ld = extent(run);
   float *first = floats(run, rows == 0 || columns == 0 ? 0 : (rows - 1) * *ld + columns);
-  if (first != NULL && rows > 1 && *ld < columns) run->problem = "rows overlap";
+  if (first != NULL && rows > 1 && *ld < columns) report(run, "rows overlap");
   return first;
 }
 
 /* Memory that a kernel cannot do without. */
 static void require(Run *run, const void *pointer) {
-  if (pointer == NULL && run->problem == NULL) run->problem = "an array is missing";
+  if (pointer == NULL) report(run, "an array is missing");
 }
 
 static void require_indices(Run *run, const int32_t *indices, long count, long limit) {
   if (run->problem != NULL || indices == NULL) return;
   for (long i = 0; i < count; i++) {
     if (indices[i] < 0 || indices[i] >= limit) {
-      run->problem = "an index is out of range";
+      report(run, "an index is out of range");
       return;
     }
   }
+}
+
+/* Where runs of rows begin, and where the last one ends. */
+static void require_order(Run *run, const int32_t *starts, long count, const char *problem) {
+  if (run->problem != NULL) return;
+  if (starts[0] < 0) report(run, problem);
+  for (long i = 0; i < count; i++)
+    if (starts[i] > starts[i + 1]) report(run, problem);
 }
 
 static void run_gemm(Run *run) {
@@ -149,6 +185,7 @@ static void run_gemm(Run *run) {
   g.alpha = number(run);
   g.transpose_a = integer(run) != 0;
   long mode = integer(run);
+  if (mode < 0 || mode > 2) report(run, "no such right side");
   g.transpose_b = mode == 1;
   g.packed_b = mode == 2;
   g.a = rows_of(run, g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k, &g.lda);
@@ -176,19 +213,22 @@ static void run_pack(Run *run) {
   if (run->problem == NULL) run->kernels->pack(n, k, b, ldb, transposed != 0, packed);
 }
 
+/* Query heads in equal groups, and rows of heads whose columns have 32-bit numbers. */
+static void require_heads(Run *run, long heads, long kv_heads, long size) {
+  if (run->problem == NULL && (heads % kv_heads != 0 || heads * size > INT32_MAX)) report(run, "no such heads");
+}
+
 static Attention read_attention(Run *run) {
   Attention a = {.sequences = extent(run)};
   a.starts = integers(run, a.sequences + 1);
-  a.heads = extent(run);
-  a.kv_heads = extent(run);
-  a.size = extent(run);
+  a.heads = positive_extent(run);
+  a.kv_heads = positive_extent(run);
+  a.size = head_size(run);
   a.scale = number(run);
   require(run, a.starts);
-  if (a.kv_heads == 0 || a.heads % a.kv_heads != 0 || a.size % 2 != 0) run->problem = "no such heads";
+  require_heads(run, a.heads, a.kv_heads, a.size);
+  require_order(run, a.starts, a.sequences, "sequences are not in order");
   if (run->problem != NULL) return a;
-  for (long s = 0; s < a.sequences; s++) {
-    if (a.starts[s] < 0 || a.starts[s] > a.starts[s + 1]) run->problem = "sequences are not in order";
-  }
   long rows = a.starts[a.sequences];
   a.q = rows_of(run, rows, a.heads * a.size, &a.ldq);
   a.k = rows_of(run, rows, a.kv_heads * a.size, &a.ldk);
@@ -229,10 +269,13 @@ static PagedCache read_cache(Run *run, long *pages) {
   *pages = extent(run);
   PagedCache c = {.layers = extent(run)};
   c.layer = extent(run);
-  c.kv_heads = extent(run);
-  c.size = extent(run);
-  if (c.layer >= c.layers && run->problem == NULL) run->problem = "no such layer";
-  c.pages = floats(run, *pages * c.layers * c.kv_heads * c.size * 2 * PAGE);
+  c.kv_heads = positive_extent(run);
+  c.size = head_size(run);
+  if (c.layer >= c.layers) report(run, "no such layer");
+  long length;
+  if (__builtin_mul_overflow(*pages * c.layers, c.kv_heads * c.size * 2 * PAGE, &length))
+    report(run, "an array is too short");
+  c.pages = floats(run, length);
   require(run, c.pages);
   return c;
 }
@@ -251,13 +294,24 @@ static void run_cache_write(Run *run) {
   if (run->problem == NULL) run->kernels->cache_write(&cache, rows, places, k, ldk, v, ldv);
 }
 
-/* Each list of pages, `most` long, must hold as many pages of the cache as its length needs. */
-static void require_pages(Run *run, const int32_t *lists, long most, const int32_t *lengths, long count, long pages) {
+/* Each list of pages, `most` long, must hold as many pages of the cache as its length, of at least `least`, needs. */
+static void require_pages(Run *run, const int32_t *lists, long most, const int32_t *lengths, long least, long count,
+                          long pages) {
   for (long i = 0; i < count && run->problem == NULL; i++) {
-    long used = lengths[i] <= 0 ? 0 : (lengths[i] + PAGE - 1L) / PAGE;
-    if (used > most) run->problem = "a sequence has more positions than pages";
+    long used = (lengths[i] + PAGE - 1L) / PAGE;
+    if (lengths[i] < least) report(run, "a sequence has no such length");
+    else if (used > most) report(run, "a sequence has more positions than pages");
     else require_indices(run, lists + i * most, used, pages);
   }
+}
+
+/* The kernel has the scores of at least one query, of all positions that it sees, in its working memory. */
+static void require_room_for_scores(Run *run, const DecodeAttention *d) {
+  if (run->problem != NULL) return;
+  for (long g = 0; g < d->groups; g++)
+    for (long row = d->group_starts[g]; row < d->group_starts[g + 1]; row++)
+      if ((long)d->prompt_lengths[g] + d->own_lengths[row] + 2 * PAGE + 2 * d->cache.size > SCRATCH_FLOATS)
+        report(run, "a sequence is too long");
 }
 
 static void run_decode_attention(Run *run) {
@@ -272,14 +326,12 @@ static void run_decode_attention(Run *run) {
   require(run, d.group_starts);
   require(run, d.prompt_pages);
   require(run, d.prompt_lengths);
+  require_order(run, d.group_starts, d.groups, "groups are not in order");
   if (run->problem != NULL) return;
-  for (long g = 0; g < d.groups; g++) {
-    if (d.group_starts[g] < 0 || d.group_starts[g] > d.group_starts[g + 1]) run->problem = "groups are not in order";
-  }
   long rows = d.group_starts[d.groups];
   d.own_pages = integers(run, rows * d.most_own_pages);
   d.own_lengths = integers(run, rows);
-  d.heads = extent(run);
+  d.heads = positive_extent(run);
   d.scale = number(run);
   d.q = rows_of(run, rows, d.heads * d.cache.size, &d.ldq);
   d.out = rows_of(run, rows, d.heads * d.cache.size, &d.ldo);
@@ -287,10 +339,11 @@ static void run_decode_attention(Run *run) {
   require(run, d.own_lengths);
   require(run, d.q);
   require(run, d.out);
-  if (run->problem == NULL && (d.cache.kv_heads == 0 || d.heads % d.cache.kv_heads != 0)) run->problem = "no such heads";
+  require_heads(run, d.heads, d.cache.kv_heads, d.cache.size);
   if (run->problem != NULL) return;
-  require_pages(run, d.prompt_pages, d.most_prompt_pages, d.prompt_lengths, d.groups, pages);
-  require_pages(run, d.own_pages, d.most_own_pages, d.own_lengths, rows, pages);
+  require_pages(run, d.prompt_pages, d.most_prompt_pages, d.prompt_lengths, 0, d.groups, pages);
+  require_pages(run, d.own_pages, d.most_own_pages, d.own_lengths, 1, rows, pages);
+  require_room_for_scores(run, &d);
   if (run->problem == NULL) run->kernels->decode_attention(&d, run->scratch);
 }
 
@@ -331,7 +384,7 @@ static void run_scatter_add_rows(Run *run) {
 }
 
 static void run_rms_norm(Run *run) {
-  long rows = extent(run), heads = extent(run), n = extent(run), ldx, ldy;
+  long rows = extent(run), heads = positive_extent(run), n = positive_extent(run), ldx, ldy;
   float epsilon = number(run);
   const float *x = rows_of(run, rows, heads * n, &ldx);
   const float *w = floats(run, n);
@@ -344,7 +397,7 @@ static void run_rms_norm(Run *run) {
 }
 
 static void run_rms_norm_backward(Run *run) {
-  long rows = extent(run), heads = extent(run), n = extent(run), accumulate = integer(run), ldx, lddy, lddx;
+  long rows = extent(run), heads = positive_extent(run), n = positive_extent(run), accumulate = integer(run), ldx, lddy, lddx;
   const float *x = rows_of(run, rows, heads * n, &ldx);
   const float *w = floats(run, n);
   const float *inverse = floats(run, rows * heads);
@@ -361,8 +414,9 @@ static void run_rms_norm_backward(Run *run) {
 }
 
 static void run_rotate(Run *run) {
-  long rows = extent(run), heads = extent(run), size = extent(run), limit = extent(run), ldx;
+  long rows = extent(run), heads = positive_extent(run), size = positive_extent(run), limit = extent(run), ldx;
   float direction = number(run);
+  if (size % 2 != 0) report(run, "no such heads");
   float *x = rows_of(run, rows, heads * size, &ldx);
   const int32_t *positions = integers(run, rows);
   const float *cosine = floats(run, limit * (size / 2));
@@ -376,7 +430,7 @@ static void run_rotate(Run *run) {
 }
 
 static void run_swiglu(Run *run) {
-  long rows = extent(run), n = extent(run), ldg, ldu, ldy;
+  long rows = extent(run), n = positive_extent(run), ldg, ldu, ldy;
   const float *gate = rows_of(run, rows, n, &ldg);
   const float *up = rows_of(run, rows, n, &ldu);
   float *y = rows_of(run, rows, n, &ldy);
@@ -387,7 +441,7 @@ static void run_swiglu(Run *run) {
 }
 
 static void run_swiglu_backward(Run *run) {
-  long rows = extent(run), n = extent(run), ldg, ldu, lddy, lddg, lddu;
+  long rows = extent(run), n = positive_extent(run), ldg, ldu, lddy, lddg, lddu;
   const float *gate = rows_of(run, rows, n, &ldg);
   const float *up = rows_of(run, rows, n, &ldu);
   const float *dy = rows_of(run, rows, n, &lddy);
@@ -416,7 +470,7 @@ static void run_cross_entropy(Run *run) {
 }
 
 static void run_add_column_sums(Run *run) {
-  long rows = extent(run), n = extent(run), ldx;
+  long rows = extent(run), n = positive_extent(run), ldx;
   const float *x = rows_of(run, rows, n, &ldx);
   float *y = floats(run, n);
   require(run, x);
@@ -468,7 +522,7 @@ static void run_add_and_square(Run *run) {
 }
 
 static void run_fill(Run *run) {
-  long rows = extent(run), n = extent(run), ld;
+  long rows = extent(run), n = positive_extent(run), ld;
   float value = number(run);
   float *x = rows_of(run, rows, n, &ld);
   require(run, x);
@@ -542,16 +596,17 @@ static void run_observed(Run *run, long command, double *profile) {
 
 /* Results are in flushed arithmetic: denormals, which are slow and mean nothing here, count as 0. */
 static void run_commands(napi_env env, Run *run, double *profile) {
-  const char *name = "a command";
+  const char *name = NULL;
 #if defined(__x86_64__)
   unsigned control = _mm_getcsr();
   _mm_setcsr(control | 0x8040);
 #endif
   while (run->next < run->end && run->problem == NULL) {
-    long command = (long)*run->next++;
+    name = "a command";
+    long command = integer(run);
     if (command < 0 || command >= COMMAND_COUNT) {
-      run->problem = "no such command";
-    } else {
+      report(run, "no such command");
+    } else if (run->problem == NULL) {
       name = commands[command].name;
       if (profile == NULL) commands[command].run(run);
       else run_observed(run, command, profile);
@@ -572,6 +627,26 @@ static void run_commands(napi_env env, Run *run, double *profile) {
   napi_throw_error(env, NULL, message);
 }
 
+/* The typed arrays of a list; NULL if it has anything else. To take elements may run a program's own code, which may detach
+   arrays: where their memory is, is asked last. */
+static Buffer *read_buffers(napi_env env, napi_value list, uint32_t count) {
+  Buffer *buffers = malloc((count + 1L) * sizeof(Buffer));
+  napi_status status = buffers == NULL ? napi_generic_failure : napi_ok;
+  for (uint32_t i = 0; i < count && status == napi_ok; i++) status = napi_get_element(env, list, i, &buffers[i].array);
+  for (uint32_t i = 0; i < count && status == napi_ok; i++) {
+    size_t length;
+    void *data;
+    status = napi_get_typedarray_info(env, buffers[i].array, &buffers[i].type, &length, &data, NULL, NULL);
+    buffers[i].data = data;
+    buffers[i].length = (long)length;
+  }
+  if (status == napi_ok) return buffers;
+  free(buffers);
+  return NULL;
+}
+
+#define EXPECTED "expected a kernel set, a Float64Array and a list of typed arrays"
+
 /* run(set, program, arrays[, profile]) */
 static napi_value run_program(napi_env env, napi_callback_info info) {
   size_t count = 4;
@@ -583,30 +658,21 @@ static napi_value run_program(napi_env env, napi_callback_info info) {
   uint32_t buffer_count;
   if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count < 3 ||
       napi_get_value_int32(env, arguments[0], &set) != napi_ok || set < 0 || set >= set_count ||
-      napi_get_typedarray_info(env, arguments[1], &type, &program_length, &program, NULL, NULL) != napi_ok ||
-      type != napi_float64_array || napi_get_array_length(env, arguments[2], &buffer_count) != napi_ok)
-    return fail(env, "expected a kernel set, a Float64Array and a list of typed arrays");
+      napi_get_array_length(env, arguments[2], &buffer_count) != napi_ok)
+    return fail(env, EXPECTED);
+  float *scratch = scratch_of(env);
+  Buffer *buffers = scratch == NULL ? NULL : read_buffers(env, arguments[2], buffer_count);
+  if (buffers == NULL) return fail(env, scratch == NULL ? "no memory" : EXPECTED);
+  if (napi_get_typedarray_info(env, arguments[1], &type, &program_length, &program, NULL, NULL) != napi_ok ||
+      type != napi_float64_array) {
+    free(buffers);
+    return fail(env, EXPECTED);
+  }
   if (count > 3 &&
       napi_get_typedarray_info(env, arguments[3], &type, &profile_length, &profile, NULL, NULL) == napi_ok &&
-      (type != napi_float64_array || profile_length < 2 * COMMAND_COUNT))
-    return fail(env, "expected a Float64Array for what commands took");
-  Buffer *buffers = malloc((buffer_count + 1) * sizeof(Buffer));
-  float *scratch = scratch_of(env);
-  if (buffers == NULL || scratch == NULL) {
+      (type != napi_float64_array || profile_length < 2 * COMMAND_COUNT)) {
     free(buffers);
-    return fail(env, "no memory");
-  }
-  for (uint32_t i = 0; i < buffer_count; i++) {
-    napi_value array;
-    size_t length;
-    void *data;
-    if (napi_get_element(env, arguments[2], i, &array) != napi_ok ||
-        napi_get_typedarray_info(env, array, &buffers[i].type, &length, &data, NULL, NULL) != napi_ok) {
-      free(buffers);
-      return fail(env, "expected a list of typed arrays");
-    }
-    buffers[i].data = data;
-    buffers[i].length = (long)length;
+    return fail(env, "expected a Float64Array for what commands took");
   }
   Run run = {.kernels = sets[set],
              .scratch = scratch,
@@ -627,7 +693,8 @@ static napi_value packed_length(napi_env env, napi_callback_info info) {
   int64_t n, k;
   if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count != 3 ||
       napi_get_value_int32(env, arguments[0], &set) != napi_ok || set < 0 || set >= set_count ||
-      napi_get_value_int64(env, arguments[1], &n) != napi_ok || napi_get_value_int64(env, arguments[2], &k) != napi_ok)
+      napi_get_value_int64(env, arguments[1], &n) != napi_ok || napi_get_value_int64(env, arguments[2], &k) != napi_ok ||
+      n < 0 || n > MOST_EXTENT || k < 0 || k > MOST_EXTENT)
     return fail(env, "expected a kernel set and two extents");
   napi_create_int64(env, sets[set]->packed_length(n, k), &result);
   return result;
@@ -648,7 +715,6 @@ static const char *command_name(int i) { return commands[i].name; }
 
 NAPI_MODULE_INIT(/* env, exports */) {
   napi_value value;
-  find_sets();
   napi_set_named_property(env, exports, "sets", list_names(env, set_count, set_name));
   napi_set_named_property(env, exports, "commands", list_names(env, COMMAND_COUNT, command_name));
   napi_create_string_utf8(env, SOURCE_DIGEST, NAPI_AUTO_LENGTH, &value);

@@ -157,6 +157,8 @@ static void attend_backward(State *state, const AttentionBackward *b, long start
   }
 }
 
+_Static_assert(2 * KEYS * QUERIES + (5 * QUERIES + 3 * KEYS + 2 * TILE) * MOST_HEAD_SIZE <= SCRATCH_FLOATS, "scratch");
+
 void NAME(attention_backward)(const AttentionBackward *b, float *scratch) {
   const Attention *a = &b->forward;
   long width = padded(a->size);

@@ -137,6 +137,8 @@ static void attend(State *state, const Attention *a, long start, long length, lo
   write_block(state, &block, a, start);
 }
 
+_Static_assert(KEYS * QUERIES + (2 * QUERIES + KEYS + TILE) * MOST_HEAD_SIZE <= SCRATCH_FLOATS, "scratch");
+
 void NAME(attention)(const Attention *a, float *scratch) {
   long width = padded(a->size), group = a->heads / a->kv_heads;
   State state;

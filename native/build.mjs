@@ -4,28 +4,20 @@
  * says whether the addon that is there was built from these files.
  */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { sourceDigest, sourceDirectory, sourceNames } from "./source-digest.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const addon = join(here, "..", "prebuilds", "linux-x64", "kernels.node");
-const sources = readdirSync(here)
-  .filter((name) => /\.[ch]$/.test(name))
-  .toSorted();
-
-/** Of all sources: the addon tells which it was built from. */
-const digest = createHash("sha256");
-for (const name of sources) digest.update(`${name}\0${readFileSync(join(here, name), "utf8")}\0`);
-const sourceDigest = digest.digest("hex").slice(0, 16);
+const addon = join(sourceDirectory, "..", "prebuilds", "linux-x64", "kernels.node");
+const sources = sourceNames();
+const digest = sourceDigest();
 
 if (process.argv.includes("--check")) {
   const built = createRequire(import.meta.url)(addon).sourceDigest;
-  if (built === sourceDigest) process.exit(0);
-  console.error(`${addon} was built from other sources (${built}, not ${sourceDigest}); run: npm run build:native`);
+  if (built === digest) process.exit(0);
+  process.stderr.write(`${addon} was built from other sources (${built}, not ${digest}); run: npm run build:native\n`);
   process.exit(1);
 }
 
@@ -52,11 +44,11 @@ const objects = mkdtempSync(join(tmpdir(), "kernels-"));
 try {
   const compile = (name, output, flags) => {
     const object = join(objects, output);
-    execFileSync("gcc", [...common, ...flags, "-c", join(here, name), "-o", object], { stdio: "inherit" });
+    execFileSync("gcc", [...common, ...flags, "-c", join(sourceDirectory, name), "-o", object], { stdio: "inherit" });
     return object;
   };
   const include = join(dirname(process.execPath), "..", "include", "node");
-  const built = [compile("addon.c", "addon.o", [`-I${include}`, `-DSOURCE_DIGEST="${sourceDigest}"`])];
+  const built = [compile("addon.c", "addon.o", [`-I${include}`, `-DSOURCE_DIGEST="${digest}"`])];
   for (const [set, { flags, takes }] of Object.entries(sets)) {
     if (set === "amx" && !sources.includes("gemm-amx.c")) continue;
     for (const name of sources) {

@@ -16,6 +16,8 @@
 
 /* Floats of working memory that a kernel may be given, aligned to 64 bytes. */
 #define SCRATCH_FLOATS (4L << 20)
+/* The longest head of attention: SCRATCH_FLOATS have room for a block of them. */
+#define MOST_HEAD_SIZE 1024
 
 /* c[m, n] = alpha * A B + addend + bias, A [m, k], B [k, n]. */
 typedef struct {
