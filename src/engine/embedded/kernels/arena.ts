@@ -12,6 +12,9 @@ export interface Mark {
   readonly used: number;
 }
 
+/** Before anything was taken. */
+export const START: Mark = { block: 0, used: 0 };
+
 export class Arena {
   readonly #blocks: Float32Array[] = [];
   #block = 0;
@@ -52,6 +55,6 @@ export class Arena {
   /** Lets go of all memory. */
   clear(): void {
     this.#blocks.length = 0;
-    this.release({ block: 0, used: 0 });
+    this.release(START);
   }
 }

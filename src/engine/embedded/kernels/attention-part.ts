@@ -1,9 +1,10 @@
 /** A layer's first half, as commands: the norm, queries, keys and values, their positions, and causal attention. */
 import { headSize } from "../llama-parameters.ts";
+import type { Arena } from "./arena.ts";
 import type { AttentionOperands } from "./kernel-program.ts";
 import { columnsOf, rowsOf, type Matrix } from "./matrix.ts";
 import { Normed } from "./normed.ts";
-import { project, projectBackward, type ProjectionRecord } from "./projection.ts";
+import { project, projectBackward, withPacked, type ProjectionRecord, type RightSide } from "./projection.ts";
 import { rowBlocks } from "./row-blocks.ts";
 import type { Context } from "./training-program.ts";
 import type { LayerWeights } from "./training-weights.ts";
@@ -38,11 +39,13 @@ export class AttentionPart {
     this.#isLowest = index === context.weights.lowestLayer;
     const rows = stream.rows;
     this.#norm = new Normed(context, weights.attentionNorm, stream);
-    const all = this.#newHeads(rows);
-    for (const { start, count } of rowBlocks(rows)) {
-      const x = this.#norm.write(start, count);
-      this.#records.push(project(context, weights.queryKeyValue, x, { to: rowsOf(all, start, count) }));
-    }
+    const all = this.#newHeads(rows, arena);
+    withPacked(context, weights.queryKeyValue, true, (packed) => {
+      for (const { start, count } of rowBlocks(rows)) {
+        const x = this.#norm.write(start, count);
+        this.#records.push(project(context, weights.queryKeyValue, x, { packed, to: rowsOf(all, start, count) }));
+      }
+    });
     this.#projected = this.#split(all);
 
     let { queries, keys } = this.#projected;
@@ -73,15 +76,18 @@ export class AttentionPart {
 
   /** From the gradient of `attended` [N, heads · size]; adds to that of the stream, `flow`. */
   backward(attended: Matrix, flow: Matrix): void {
-    const { program, arena, accumulate } = this.#context;
-    const { queryKeyValue } = this.#weights;
-    if (this.#isLowest && queryKeyValue.adapters.length === 0) return;
+    const { program, temporary } = this.#context;
+    if (this.#isLowest && this.#weights.queryKeyValue.adapters.length === 0) return;
     const rows = flow.rows;
-    const all = this.#newHeads(rows);
+    const mark = temporary.mark;
+    const all = this.#newHeads(rows, temporary);
     const { queries, keys, values } = this.#split(all);
     const [queryNorm, keyNorm] = this.#headNorms;
     if (queryNorm && keyNorm) {
-      const [turnedQueries, turnedKeys] = [queries, keys].map((x) => arena.matrix(rows, x.columns)) as [Matrix, Matrix];
+      const [turnedQueries, turnedKeys] = [queries, keys].map((x) => temporary.matrix(rows, x.columns)) as [
+        Matrix,
+        Matrix,
+      ];
       const gradients = { attended, queries: turnedQueries, keys: turnedKeys, values };
       program.attentionBackward(this.#operands, gradients);
       this.#turn([turnedQueries, turnedKeys], -1);
@@ -91,14 +97,32 @@ export class AttentionPart {
       program.attentionBackward(this.#operands, { attended, queries, keys, values });
       this.#turn([queries, keys], -1);
     }
-    rowBlocks(rows).forEach(({ start, count }, block) => {
-      const mark = arena.mark;
-      const normed = this.#isLowest ? undefined : arena.matrix(count, flow.columns);
+    if (this.#isLowest) this.#projectBackward(all, undefined);
+    else {
+      withPacked(this.#context, this.#weights.queryKeyValue, false, (packed) =>
+        this.#projectBackward(all, { packed, flow }),
+      );
+    }
+    temporary.release(mark);
+  }
+
+  /** From the gradient of queries, keys and values to that of the norm, and of the stream unless nothing lies below. */
+  #projectBackward(
+    gradient: Matrix,
+    below: { readonly packed: readonly RightSide[]; readonly flow: Matrix } | undefined,
+  ): void {
+    const { temporary, accumulate } = this.#context;
+    rowBlocks(gradient.rows).forEach(({ start, count }, block) => {
+      const mark = temporary.mark;
       const x = this.#norm.rows(start, count);
-      const through = { x, gradient: rowsOf(all, start, count), record: this.#records[block]! };
-      projectBackward(this.#context, queryKeyValue, through, { to: normed, accumulate: accumulate || block > 0 });
-      if (normed) this.#norm.backward(normed, { to: rowsOf(flow, start, count), start, add: true });
-      arena.release(mark);
+      const input = below && { packed: below.packed, to: temporary.matrix(count, x.columns) };
+      const through = { x, gradient: rowsOf(gradient, start, count), record: this.#records[block]! };
+      projectBackward(this.#context, this.#weights.queryKeyValue, through, {
+        input,
+        accumulate: accumulate || block > 0,
+      });
+      if (input) this.#norm.backward(input.to, { to: rowsOf(below.flow, start, count), start, add: true });
+      temporary.release(mark);
     });
   }
 
@@ -112,9 +136,9 @@ export class AttentionPart {
     }
   }
 
-  #newHeads(rows: number): Matrix {
+  #newHeads(rows: number, arena: Arena): Matrix {
     const { headCount, keyValueHeadCount } = this.#context.config;
-    return this.#context.arena.matrix(rows, (headCount + 2 * keyValueHeadCount) * headSize(this.#context.config));
+    return arena.matrix(rows, (headCount + 2 * keyValueHeadCount) * headSize(this.#context.config));
   }
 
   #split(all: Matrix): Heads {

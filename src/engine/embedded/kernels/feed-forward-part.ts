@@ -1,8 +1,16 @@
 /** A layer's second half, as commands: what was attended to goes back into the stream, then the feed-forward part. */
 import { columnsOf, rowsOf, type Matrix } from "./matrix.ts";
 import { Normed } from "./normed.ts";
-import { outputsOf, project, projectBackward, type ProjectionRecord } from "./projection.ts";
-import { rowBlocks } from "./row-blocks.ts";
+import {
+  outputsOf,
+  project,
+  projectBackward,
+  withPacked,
+  type ProjectionRecord,
+  type RightSide,
+  type Writing,
+} from "./projection.ts";
+import { rowBlocks, type RowBlock } from "./row-blocks.ts";
 import type { Context } from "./training-program.ts";
 import type { LayerWeights } from "./training-weights.ts";
 
@@ -42,56 +50,93 @@ export class FeedForwardPart {
     const blocks = rowBlocks(rows);
     const width = outputsOf(weights.gateAndUp) / 2;
     // Without gradients the next block may use the same memory.
-    const kept = withGradients ? rows : Math.max(...blocks.map(({ count }) => count));
+    const keptRows = withGradients ? rows : Math.max(...blocks.map(({ count }) => count));
     const middle = arena.matrix(rows, stream.columns);
     this.#norm = new Normed(context, weights.feedForwardNorm, middle);
-    this.#gateAndUp = arena.matrix(kept, 2 * width);
-    this.#gated = arena.matrix(kept, width);
-    this.#records = blocks.map(({ start, count }) => {
-      const part = (matrix: Matrix): Matrix => rowsOf(matrix, start, count);
-      const temporary = (matrix: Matrix): Matrix => rowsOf(matrix, withGradients ? start : 0, count);
-      const [gateAndUp, gated] = [temporary(this.#gateAndUp), temporary(this.#gated)];
-      const attendedRecord = project(context, weights.attentionOutput, part(attended), {
-        to: part(middle),
-        addend: part(stream),
-      });
-      const x = this.#norm.write(start, count);
-      const gateAndUpRecord = project(context, weights.gateAndUp, x, { to: gateAndUp });
-      program.swiGlu(columnsOf(gateAndUp, 0, width), columnsOf(gateAndUp, width, width), gated);
-      const down = project(context, weights.down, gated, { to: part(above), addend: part(middle) });
-      return { attended: attendedRecord, gateAndUp: gateAndUpRecord, down };
+    this.#gateAndUp = arena.matrix(keptRows, 2 * width);
+    this.#gated = arena.matrix(keptRows, width);
+    this.#records = withPackedAll(context, weights, true, (packed) =>
+      blocks.map(({ start, count }) => {
+        const part = (matrix: Matrix): Matrix => rowsOf(matrix, start, count);
+        const kept = (matrix: Matrix): Matrix => rowsOf(matrix, withGradients ? start : 0, count);
+        const [gateAndUp, gated] = [kept(this.#gateAndUp), kept(this.#gated)];
+        const { attentionOutput, down } = weights;
+        const ofAttended = { packed: packed.attentionOutput, to: part(middle), addend: part(stream) };
+        const attendedRecord = project(context, attentionOutput, part(attended), ofAttended);
+        const x = this.#norm.write(start, count);
+        const ofNorm = { packed: packed.gateAndUp, to: gateAndUp };
+        const gateAndUpRecord = project(context, weights.gateAndUp, x, ofNorm);
+        program.swiGlu(columnsOf(gateAndUp, 0, width), columnsOf(gateAndUp, width, width), gated);
+        const ofGated = { packed: packed.down, to: part(above), addend: part(middle) };
+        const downRecord = project(context, down, gated, ofGated);
+        return { attended: attendedRecord, gateAndUp: gateAndUpRecord, down: downRecord };
+      }),
+    );
+  }
+
+  /** Makes `flow`, the gradient of the stream above, that of the stream below; writes the gradient of `attended`. */
+  backward(flow: Matrix, attendedGradient: Matrix): void {
+    withPackedAll(this.#context, this.#weights, false, (packed) => {
+      rowBlocks(flow.rows).forEach((rows, block) =>
+        this.#backwardBlock(rows, block, { flow, attendedGradient, packed }),
+      );
     });
   }
 
-  /** Makes `flow`, the gradient of the stream above, that of the stream below; gives the gradient of `attended`. */
-  backward(flow: Matrix): Matrix {
-    const { program, arena, accumulate: always } = this.#context;
+  #backwardBlock(
+    { start, count }: RowBlock,
+    block: number,
+    whole: { readonly flow: Matrix; readonly attendedGradient: Matrix; readonly packed: PackedLayer },
+  ): void {
+    const { program, temporary } = this.#context;
     const { attentionOutput, gateAndUp, down } = this.#weights;
-    const attendedGradient = arena.matrix(flow.rows, this.#attended.columns);
+    const { packed } = whole;
+    const record = this.#records[block]!;
+    const accumulate = this.#context.accumulate || block > 0;
     const width = this.#gated.columns;
-    rowBlocks(flow.rows).forEach(({ start, count }, block) => {
-      const part = (matrix: Matrix): Matrix => rowsOf(matrix, start, count);
-      const accumulate = always || block > 0;
-      const record = this.#records[block]!;
-      const mark = arena.mark;
-      const gatedGradient = arena.matrix(count, width);
-      const ofDown = { x: part(this.#gated), gradient: part(flow), record: record.down };
-      projectBackward(this.#context, down, ofDown, { to: gatedGradient, accumulate });
+    const part = (matrix: Matrix): Matrix => rowsOf(matrix, start, count);
+    const flow = part(whole.flow);
+    const mark = temporary.mark;
 
-      const [gate, up] = [0, width].map((first) => part(columnsOf(this.#gateAndUp, first, width))) as [Matrix, Matrix];
-      const both = arena.matrix(count, 2 * width);
-      const gradients = { to: gatedGradient, gate: columnsOf(both, 0, width), up: columnsOf(both, width, width) };
-      program.swiGluBackward(gate, up, gradients);
+    const gated = temporary.matrix(count, width);
+    const throughDown = { x: part(this.#gated), gradient: flow, record: record.down };
+    projectBackward(this.#context, down, throughDown, { input: { packed: packed.down, to: gated }, accumulate });
 
-      const normed = arena.matrix(count, flow.columns);
-      const ofBoth = { x: this.#norm.rows(start, count), gradient: both, record: record.gateAndUp };
-      projectBackward(this.#context, gateAndUp, ofBoth, { to: normed, accumulate });
-      this.#norm.backward(normed, { to: part(flow), start, add: true });
-
-      const ofAttended = { x: part(this.#attended), gradient: part(flow), record: record.attended };
-      projectBackward(this.#context, attentionOutput, ofAttended, { to: part(attendedGradient), accumulate });
-      arena.release(mark);
+    const both = temporary.matrix(count, 2 * width);
+    program.swiGluBackward(part(columnsOf(this.#gateAndUp, 0, width)), part(columnsOf(this.#gateAndUp, width, width)), {
+      to: gated,
+      gate: columnsOf(both, 0, width),
+      up: columnsOf(both, width, width),
     });
-    return attendedGradient;
+
+    const normed = temporary.matrix(count, flow.columns);
+    const throughBoth = { x: this.#norm.rows(start, count), gradient: both, record: record.gateAndUp };
+    projectBackward(this.#context, gateAndUp, throughBoth, {
+      input: { packed: packed.gateAndUp, to: normed },
+      accumulate,
+    });
+    this.#norm.backward(normed, { to: flow, start, add: true });
+
+    const throughAttended = { x: part(this.#attended), gradient: flow, record: record.attended };
+    projectBackward(this.#context, attentionOutput, throughAttended, {
+      input: { packed: packed.attentionOutput, to: part(whole.attendedGradient) },
+      accumulate,
+    });
+    temporary.release(mark);
   }
 }
+
+type PackedLayer = Readonly<Record<"attentionOutput" | "gateAndUp" | "down", readonly RightSide[]>>;
+
+/** `withPacked` for all three projections. */
+const withPackedAll = <T>(
+  writing: Writing,
+  weights: LayerWeights,
+  transposed: boolean,
+  work: (packed: PackedLayer) => T,
+): T =>
+  withPacked(writing, weights.attentionOutput, transposed, (attentionOutput) =>
+    withPacked(writing, weights.gateAndUp, transposed, (gateAndUp) =>
+      withPacked(writing, weights.down, transposed, (down) => work({ attentionOutput, gateAndUp, down })),
+    ),
+  );

@@ -5,7 +5,7 @@ import { microBatchTokens } from "../micro-batch-size.ts";
 import type { ParameterStore } from "../parameter-store.ts";
 import type { MicroBatches, ScoredSequence } from "../trainer.ts";
 import type { Kernels } from "./addon.ts";
-import { Arena } from "./arena.ts";
+import { Arena, START } from "./arena.ts";
 import { KernelProgram } from "./kernel-program.ts";
 import { positionTables } from "./llama-weights.ts";
 import { writeBatch, type Batch, type TrainingModel } from "./training-program.ts";
@@ -17,6 +17,7 @@ export class KernelMicroBatches implements MicroBatches {
   /** What is trained. */
   readonly #store: ParameterStore;
   readonly #arena = new Arena();
+  readonly #temporary = new Arena();
 
   /** Trains all of `store`, or with an adapter that alone, `store` being its base. */
   constructor(
@@ -56,8 +57,9 @@ export class KernelMicroBatches implements MicroBatches {
     const values = new Float32Array(batch.scored.length);
     const program = new KernelProgram(this.#kernels);
     const accumulate = withGradients && this.#beginGradient();
-    this.#arena.release({ block: 0, used: 0 });
-    writeBatch({ program, arena: this.#arena }, this.#model, batch, { values, withGradients, accumulate });
+    this.#arena.release(START);
+    const writing = { program, arena: this.#arena, temporary: this.#temporary };
+    writeBatch(writing, this.#model, batch, { values, withGradients, accumulate });
     program.run();
     // Calls and aborts that came in meanwhile have their turn before the next micro-batch.
     await new Promise((resolve) => setImmediate(resolve));
@@ -66,6 +68,7 @@ export class KernelMicroBatches implements MicroBatches {
 
   async close(): Promise<void> {
     this.#arena.clear();
+    this.#temporary.clear();
   }
 
   /** Whether there is a gradient to add to. Where there is none, a micro-batch writes that of matrices anew. */

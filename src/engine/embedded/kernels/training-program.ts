@@ -107,25 +107,27 @@ class Layer {
 
   /** The gradient of the stream below, in the memory of the one above unless that has fewer rows. */
   backward(flow: Matrix): Matrix {
-    const { arena } = this.#context;
-    const flowBelow = this.#isLast ? arena.matrix(this.#attention.attended.rows, flow.columns) : flow;
-    const mark = arena.mark;
-    const attended = this.#feedForward.backward(flow);
-    if (this.#isLast) this.#scatter(flow, flowBelow);
-    this.#attention.backward(this.#isLast ? this.#scattered(attended) : attended, flowBelow);
-    arena.release(mark);
-    return flowBelow;
+    const { arena, temporary } = this.#context;
+    const { attended } = this.#attention;
+    const mark = temporary.mark;
+    const attendedGradient = temporary.matrix(flow.rows, attended.columns);
+    this.#feedForward.backward(flow, attendedGradient);
+    if (!this.#isLast) {
+      this.#attention.backward(attendedGradient, flow);
+      temporary.release(mark);
+      return flow;
+    }
+    const below = this.#scatter(flow, arena.matrix(attended.rows, flow.columns));
+    this.#attention.backward(this.#scatter(attendedGradient, temporary.matrix(attended.rows, attended.columns)), below);
+    temporary.release(mark);
+    return below;
   }
 
-  #scattered(scored: Matrix): Matrix {
-    const all = this.#context.arena.matrix(this.#attention.attended.rows, scored.columns);
-    this.#scatter(scored, all);
-    return all;
-  }
-
-  #scatter(scored: Matrix, to: Matrix): void {
+  /** The gradient of all rows: 0 but for the scored ones. */
+  #scatter(scored: Matrix, to: Matrix): Matrix {
     const { program, batch } = this.#context;
     program.fill(to, 0);
     program.scatterAddRows(scored, { data: batch.scored }, to);
+    return to;
   }
 }
