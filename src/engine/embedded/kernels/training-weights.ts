@@ -69,7 +69,10 @@ export function trainingWeights(
     if (both === undefined)
       return { parts: [part(names.gate, names.gateBias), part(names.up, names.upBias, width)], adapters };
     const weight = { value: both.matrix, gradient: gradient?.matrix };
-    return { parts: [{ start: 0, weight, bias: both.bias && { value: both.bias, gradient: gradient?.bias } }], adapters };
+    return {
+      parts: [{ start: 0, weight, bias: both.bias && { value: both.bias, gradient: gradient?.bias } }],
+      adapters,
+    };
   };
 
   const layers = Array.from({ length: config.layerCount }, (_, index): LayerWeights => {
