@@ -1,6 +1,6 @@
 /**
  * The embedded engine: a model of the Llama family that samples and trains in this process, on the CPU, in float32.
- * ONNX Runtime computes, in threads of its own; the graphs are built here.
+ * The engine's own kernels compute, or ONNX Runtime where there are none, in threads of their own.
  */
 import { availableParallelism } from "node:os";
 import { ConfigError, EngineError } from "../../errors.ts";

@@ -9,17 +9,18 @@ const MOST_REPLICATED_BYTES = 2 ** 31;
 const MOST_REPLICATED_SHARE = 1 / 4;
 
 /**
- * Replicas and threads of each for a model of so many bytes: one replica per thread, as that is fastest, but fewer where
- * their copies of the weights would take too much memory. A product of large matrices shares threads well by itself.
+ * Replicas and threads of each, for replicas that have so many bytes of weights each for itself (0 if they share them): one
+ * replica per thread, as that is fastest, but fewer where copies would take too much memory. A product of large matrices
+ * shares threads well by itself.
  */
 export function replicasFor(
   threads: number,
-  weightsBytes: number,
+  copiedBytes: number,
   memoryBytes = memoryLimitBytes(),
 ): { readonly replicas: number; readonly threadsEach: number } {
   const most = Math.min(MOST_REPLICATED_BYTES, MOST_REPLICATED_SHARE * memoryBytes);
   let replicas = threads;
-  while (replicas > 1 && (threads % replicas !== 0 || replicas * weightsBytes > most)) replicas--;
+  while (replicas > 1 && (threads % replicas !== 0 || replicas * copiedBytes > most)) replicas--;
   return { replicas, threadsEach: threads / replicas };
 }
 
