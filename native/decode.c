@@ -1,10 +1,10 @@
 /*
  * Attention of the tokens being decoded, over keys and values in pages.
  *
- * The queries of a group that share a key-value head are taken BLOCK at a time, so that what is loaded of the prompt serves
- * all of them: first the scores of the prompt, then each row's own; their softmax; then the sums of values in the same
- * order. Each score and each output element is one chain of additions in the order of its terms, whichever queries are in
- * its block.
+ * The queries of a group that share a key-value head are taken BLOCK at a time, so that what is loaded of the prompt
+ * serves all of them: first the scores of the prompt, then each row's own; their softmax; then the sums of values in
+ * the same order. Each score and each output element is one chain of additions in the order of its terms, whichever
+ * queries are in its block. Own positions are read once for each row, at the speed of memory.
  */
 #include "kernels.h"
 #include "vector.h"
@@ -41,14 +41,15 @@ void NAME(cache_write)(const PagedCache *cache, long rows, const int32_t *places
       const float *key = k + row * ldk + head * size;
       float *to = keys_of(cache, page, head) + position / PANEL * PANEL * size + position % PANEL;
       for (long d = 0; d < size; d++) to[d * PANEL] = key[d];
-      memcpy(values_of(cache, page, head) + position * size, v + row * ldv + head * size, sizeof(float) * (size_t)size);
+      const float *value = v + row * ldv + head * size;
+      memcpy(values_of(cache, page, head) + position * size, value, sizeof(float) * (size_t)size);
     }
   }
 }
 
 /*
- * c[i][j] = (add: +) the sum over p of a[i][p] b[p][j], for so many rows i and vectors of columns j, the last with so many
- * lanes. Vector j of b's row p is at p * ldb + j * b_next.
+ * c[i][j] = (add: +) the sum over p of a[i][p] b[p][j], for so many rows i and vectors of columns j, the last with so
+ * many lanes. Vector j of b's row p is at p * ldb + j * b_next.
  */
 static inline __attribute__((always_inline)) void multiply(const long rows, const long vectors, const long lanes,
                                                            const int add, long length, const float *a, long lda,

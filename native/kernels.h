@@ -69,7 +69,10 @@ typedef struct {
   long layers, layer, kv_heads, size;
 } PagedCache;
 
-/* One query row per sequence. Sequences with a common prompt are neighbours and form a group. */
+/*
+ * One query row per sequence. Sequences with a common prompt are neighbours and form a group. A row's prompt and own
+ * positions with 2 size + 2 PAGE on top are at most SCRATCH_FLOATS, and there is at least one of them.
+ */
 typedef struct {
   PagedCache cache;
   long groups;
@@ -113,10 +116,10 @@ typedef struct {
   /* Row i's keys and values, at i * ldk and i * ldv, go to position places[i] % PAGE of page places[i] / PAGE. */
   void (*cache_write)(const PagedCache *, long rows, const int32_t *places, const float *k, long ldk, const float *v,
                       long ldv);
-  /* In place: log-probabilities; probabilities [rows, n] are those at the rows' temperatures. */
+  /* softmax.c. In place: log-probabilities; probabilities [rows, n] are those at the rows' temperatures. */
   void (*token_probabilities)(long rows, long n, float *logits, const float *inverse_temperatures,
                               float *probabilities);
-  /* elementwise.c */
+  /* rows.c, norm.c, rotate.c, activation.c, softmax.c, optimizer.c */
   void (*gather_rows)(long rows, long n, const int32_t *indices, const float *x, long ldx, float *y, long ldy);
   /* y[indices[i]] += x[i], in the order of i; indices may repeat. */
   void (*scatter_add_rows)(long rows, long n, const int32_t *indices, const float *x, long ldx, float *y, long ldy);

@@ -20,18 +20,27 @@ void NAME(adamw)(const AdamW *step) {
   });
 }
 
-/* Half as many lanes of double precision, and the floats that they are made from. */
+/* Half as many lanes, in double precision. */
 typedef double wide __attribute__((vector_size(4 * LANES)));
-typedef float narrow __attribute__((vector_size(2 * LANES)));
 
-/* sum[0], of the lower lanes, and sum[1] += v^2 */
+/* The lower half of the lanes, and the upper. GCC 12 makes a detour of the general form. */
+static inline void widen(vec v, wide halves[2]) {
+#if LANES == 16
+  halves[0] = (wide)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
+  halves[1] = (wide)_mm512_cvtps_pd((__m256)_mm512_extractf64x4_pd((__m512d)v, 1));
+#elif LANES == 8
+  halves[0] = (wide)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
+  halves[1] = (wide)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)v, 1));
+#else
+  for (int i = 0; i < LANES; i++) halves[i / (LANES / 2)][i % (LANES / 2)] = v[i];
+#endif
+}
+
+/* v^2 is added, half by half. */
 static inline void add_squares(wide sum[2], vec v) {
-  narrow halves[2];
-  memcpy(halves, &v, sizeof v);
-  for (int j = 0; j < 2; j++) {
-    const wide w = __builtin_convertvector(halves[j], wide);
-    sum[j] += w * w;
-  }
+  wide halves[2];
+  widen(v, halves);
+  for (int j = 0; j < 2; j++) sum[j] += halves[j] * halves[j];
 }
 
 static inline double total(const wide sum[2]) {

@@ -125,7 +125,8 @@ static inline float max_lanes(vec v) {
 }
 
 /*
- * exp(x), within about 2 units in the last place; 0 below -87.3. x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by its series up to r^7.
+ * exp(x), within about 2 units in the last place; 0 below -87.3. x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by its series up
+ * to r^7.
  */
 static inline vec exp_vec(vec x) {
   const vec low = splat(-87.33f), high = splat(88.7f);
