@@ -94,19 +94,13 @@ static void find_dq(const State *state, const Block *block, long width, const fl
 /* lse and mean of the block's rows. */
 static void find_means(State *state, const Block *block, const Attention *a, long start) {
   long width = padded(a->size);
-  for (long v = 0; v < block->rows; v += LANES) {
-    vec t[LANES], sum = {0};
-    for (int i = 0; i < LANES; i++) {
-      const float *out = a->out + (start + block->position[v + i]) * a->ldo + block->column[v + i];
-      const float *dout = state->dout + (v + i) * width;
-      vec dots = {0};
-      EACH_VECTOR(a->size, dots += load_some(out + i, lanes) * load(dout + i););
-      t[i] = dots;
-      state->lse[v + i] = a->lse[(start + block->position[v + i]) * a->heads + block->column[v + i] / a->size];
-    }
-    transpose(t);
-    UNROLLED for (int i = 0; i < LANES; i++) sum += t[i];
-    store(state->mean + v, sum * a->scale);
+  for (long row = 0; row < padded(block->rows); row++) {
+    const float *out = a->out + (start + block->position[row]) * a->ldo + block->column[row];
+    const float *dout = state->dout + row * width;
+    vec dots = {0};
+    EACH_VECTOR(a->size, dots += load_some(out + i, lanes) * load(dout + i););
+    state->mean[row] = sum_lanes(dots) * a->scale;
+    state->lse[row] = a->lse[(start + block->position[row]) * a->heads + block->head[row]];
   }
 }
 
@@ -156,8 +150,6 @@ static void attend_backward(State *state, const AttentionBackward *b, long start
     write_row(a->size, state->dv + i * width, b->dv + (start + first + i) * b->lddv + kv_head * a->size, 0);
   }
 }
-
-_Static_assert(2 * KEYS * QUERIES + (5 * QUERIES + 3 * KEYS + 2 * TILE) * MOST_HEAD_SIZE <= SCRATCH_FLOATS, "scratch");
 
 void NAME(attention_backward)(const AttentionBackward *b, float *scratch) {
   const Attention *a = &b->forward;

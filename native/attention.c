@@ -68,7 +68,7 @@ static void exponentials(State *state, const Block *block, float scale, long fir
     state->shift[v] = shift;
     store(state->correction + v * LANES, correction);
     float *s = state->scores + v * LANES;
-    for (long key = 0; key < seen; key++, s += QUERIES) {
+    _Pragma("GCC unroll 4") for (long key = 0; key < seen; key++, s += QUERIES) {
       vec e = exp_down(load(s) * scale - shift);
       sum += e;
       store(s, e);
@@ -113,7 +113,7 @@ static void write_block(State *state, const Block *block, const Attention *a, lo
     const float *sums = state->sums + row * width;
     float *out = a->out + (start + block->position[row]) * a->ldo + block->column[row];
     EACH_VECTOR(a->size, store_some(out + i, load(sums + i) * inverse[row], lanes););
-    if (a->lse) a->lse[(start + block->position[row]) * a->heads + block->column[row] / a->size] = lse[row];
+    if (a->lse) a->lse[(start + block->position[row]) * a->heads + block->head[row]] = lse[row];
   }
 }
 
@@ -136,8 +136,6 @@ static void attend(State *state, const Attention *a, long start, long length, lo
   }
   write_block(state, &block, a, start);
 }
-
-_Static_assert(KEYS * QUERIES + (2 * QUERIES + KEYS + TILE) * MOST_HEAD_SIZE <= SCRATCH_FLOATS, "scratch");
 
 void NAME(attention)(const Attention *a, float *scratch) {
   long width = padded(a->size), group = a->heads / a->kv_heads;

@@ -21,12 +21,6 @@
 
 #define MINIMUM(a, b) ((a) < (b) ? (a) : (b))
 
-#if LANES == 16
-#define EACH_LANE(f) {f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)}
-#else
-#define EACH_LANE(f) {f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)}
-#endif
-
 /* size rounded up to whole vectors */
 INLINE long padded(long size) { return (size + LANES - 1) / LANES * LANES; }
 
@@ -37,7 +31,8 @@ INLINE long padded(long size) { return (size + LANES - 1) / LANES * LANES; }
 typedef struct {
   long rows;
   int32_t position[QUERIES]; /* in the sequence: the row sees the keys 0 .. position */
-  int32_t column[QUERIES];   /* where its head begins in a row of q, out and their gradients */
+  int32_t head[QUERIES];
+  int32_t column[QUERIES]; /* where the head begins in a row of q, out and their gradients */
 } Block;
 
 INLINE Block block_at(const Attention *a, long length, long kv_head, long first) {
@@ -46,6 +41,7 @@ INLINE Block block_at(const Attention *a, long length, long kv_head, long first)
   block.rows = MINIMUM(QUERIES, length * group - first);
   for (long i = 0; i < QUERIES; i++) {
     block.position[i] = (int32_t)position;
+    block.head[i] = (int32_t)(kv_head * group + head);
     block.column[i] = (int32_t)((kv_head * group + head) * a->size);
     if (i + 1 >= block.rows) continue;
     if (++head == group) head = 0, position++;
@@ -85,34 +81,39 @@ INLINE vec exp_down(vec x) {
   return p * power;
 }
 
-/* t[i][j] and t[j][i] change places: first single lanes, then pairs, fours and eights. */
-INLINE void transpose(vec t[LANES]) {
-#define LOWER(i) ((i) & WIDTH ? (i) - WIDTH + LANES : (i))
-#define UPPER(i) ((i) & WIDTH ? (i) + LANES : (i) + WIDTH)
-#define EXCHANGE                                     \
-  UNROLLED for (int i = 0; i < LANES; i++) {         \
-    if (i & WIDTH) continue;                         \
-    vec a = t[i], b = t[i + WIDTH];                  \
-    t[i] = __builtin_shuffle(a, b, (ivec)EACH_LANE(LOWER));         \
-    t[i + WIDTH] = __builtin_shuffle(a, b, (ivec)EACH_LANE(UPPER)); \
-  }
-#define WIDTH 1
-  EXCHANGE
-#undef WIDTH
-#define WIDTH 2
-  EXCHANGE
-#undef WIDTH
-#define WIDTH 4
-  EXCHANGE
-#undef WIDTH
+/* Four floats each of rows[0], rows[4], rows[8] .. rows[LANES - 4], side by side. */
+INLINE vec load_fours(const float *const *rows, long offset) {
 #if LANES == 16
-#define WIDTH 8
-  EXCHANGE
-#undef WIDTH
+  __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + offset));
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(rows[4] + offset), 1);
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(rows[8] + offset), 2);
+  return (vec)_mm512_insertf32x4(v, _mm_loadu_ps(rows[12] + offset), 3);
+#else
+  __m256 v = _mm256_castps128_ps256(_mm_loadu_ps(rows[0] + offset));
+  return (vec)_mm256_insertf128_ps(v, _mm_loadu_ps(rows[4] + offset), 1);
 #endif
-#undef EXCHANGE
-#undef UPPER
-#undef LOWER
+}
+
+/* Columns offset .. offset + 3 of LANES rows: four by four within the quarters (halves) of vectors. */
+INLINE void load_columns(const float *const *rows, long offset, vec columns[4]) {
+#if LANES == 16
+#define EACH_FOUR(a, b, c, d) \
+  (ivec) { a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12 }
+#else
+#define EACH_FOUR(a, b, c, d) \
+  (ivec) { a, b, c, d, a + 4, b + 4, c + 4, d + 4 }
+#endif
+  const vec r0 = load_fours(rows, offset), r1 = load_fours(rows + 1, offset);
+  const vec r2 = load_fours(rows + 2, offset), r3 = load_fours(rows + 3, offset);
+  const vec low01 = __builtin_shuffle(r0, r1, EACH_FOUR(0, LANES, 1, LANES + 1));
+  const vec low23 = __builtin_shuffle(r2, r3, EACH_FOUR(0, LANES, 1, LANES + 1));
+  const vec high01 = __builtin_shuffle(r0, r1, EACH_FOUR(2, LANES + 2, 3, LANES + 3));
+  const vec high23 = __builtin_shuffle(r2, r3, EACH_FOUR(2, LANES + 2, 3, LANES + 3));
+  columns[0] = __builtin_shuffle(low01, low23, EACH_FOUR(0, 1, LANES, LANES + 1));
+  columns[1] = __builtin_shuffle(low01, low23, EACH_FOUR(2, 3, LANES + 2, LANES + 3));
+  columns[2] = __builtin_shuffle(high01, high23, EACH_FOUR(0, 1, LANES, LANES + 1));
+  columns[3] = __builtin_shuffle(high01, high23, EACH_FOUR(2, 3, LANES + 2, LANES + 3));
+#undef EACH_FOUR
 }
 
 /* A row of size floats, to a row of whole vectors filled up with zeros, and back. */
@@ -127,18 +128,15 @@ INLINE void pack_block(const Block *block, long size, const float *x, long ld, f
     const float *from[LANES];
     for (int i = 0; i < LANES; i++) from[i] = x + block->position[v + i] * ld + block->column[v + i];
     long d = 0;
-    for (; d + LANES <= size; d += LANES) {
-      vec t[LANES];
-      UNROLLED for (int i = 0; i < LANES; i++) t[i] = load(from[i] + d);
-      if (rows) UNROLLED for (int i = 0; i < LANES; i++) store(rows + (v + i) * padded(size) + d, t[i]);
-      transpose(t);
-      UNROLLED for (int i = 0; i < LANES; i++) store(columns + (d + i) * QUERIES + v, t[i]);
+    for (; d + 4 <= size; d += 4) {
+      vec four[4];
+      load_columns(from, d, four);
+      UNROLLED for (int i = 0; i < 4; i++) store(columns + (d + i) * QUERIES + v, four[i]);
     }
-    if (d == size) continue;
-    if (rows)
-      for (int i = 0; i < LANES; i++) pad_row(size - d, from[i] + d, rows + (v + i) * padded(size) + d);
     for (; d < size; d++)
       for (int i = 0; i < LANES; i++) columns[d * QUERIES + v + i] = from[i][d];
+    if (rows)
+      for (int i = 0; i < LANES; i++) pad_row(size, from[i], rows + (v + i) * padded(size));
   }
 }
 
@@ -159,6 +157,8 @@ INLINE const float *repeat_last(long rows, long size, const float *x, long *ld, 
 
 /* Keeps the compiler from turning one moving pointer into eight, which would not fit the registers. */
 #define ONE_POINTER(p) __asm__("" : "+r"(p))
+/* Keeps a sum where it is: GCC would move sums between registers and, running out of them, to memory. */
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
 
 /*
  * c[i][j] += the sum over p < depth of a[i * row + p * step] b[p * ldb + j], j over one or two vectors. Sixteen sums at
@@ -166,21 +166,36 @@ INLINE const float *repeat_last(long rows, long size, const float *x, long *ld, 
  */
 INLINE void multiply(vec c[TILE][2], int vectors, long depth, const float *a, long row, long step, const float *b,
                      long ldb) {
-  long row3 = 3 * row;
-  _Pragma("GCC unroll 4") for (long p = 0; p < depth; p++) {
-    const float *a4 = a + 4 * row;
-    if (!__builtin_constant_p(row)) ONE_POINTER(a4);
-    vec b0 = load(b), b1 = vectors == 2 ? load(b + LANES) : b0;
-    UNROLLED for (int i = 0; i < TILE; i++) {
-      const float *from = i < 4 ? a : a4;
-      vec x = splat(from[i % 4 == 3 ? row3 : i % 4 * row]);
-      c[i][0] += x * b0;
-      if (vectors == 2) c[i][1] += x * b1;
-    }
-    a += step;
-    b += ldb;
-    ONE_POINTER(a);
+  const float *a4 = a + 4 * row;
+  const long row3 = 3 * row;
+#define TERMS(steps)                                                              \
+  UNROLLED for (int p = 0; p < steps; p++) {                                      \
+    vec b0 = load(b), b1 = vectors == 2 ? load(b + LANES) : b0;                   \
+    UNROLLED for (int i = 0; i < TILE; i++) {                                     \
+      vec x = splat((i < 4 ? a : a4)[(i % 4 == 3 ? row3 : i % 4 * row)]); \
+      c[i][0] += x * b0;                                                          \
+      if (vectors == 2) c[i][1] += x * b1;                                        \
+      IN_REGISTER(c[i][0]);                                                       \
+      if (vectors == 2) IN_REGISTER(c[i][1]);                                     \
+    }                                                                             \
+    b += ldb;                                                                     \
+    a += step;                                                                    \
+    ONE_POINTER(a);                                                               \
+    if (__builtin_constant_p(row)) {                                              \
+      a4 = a + 4 * row;                                                           \
+    } else {                                                                      \
+      a4 += step;                                                                 \
+      ONE_POINTER(a4);                                                            \
+    }                                                                             \
   }
+  long rest = depth;
+  for (; rest >= 4; rest -= 4) {
+    TERMS(4)
+  }
+  for (; rest > 0; rest--) {
+    TERMS(1)
+  }
+#undef TERMS
 }
 
 /* Terms added up one after another; sums of that many are then added. Keeps the rounding of long sums down. */
@@ -194,7 +209,8 @@ INLINE void dot_products(vec c[TILE][2], int vectors, long size, const float *ro
                          float *partial) {
   for (long d = 0;; d += CHUNK) {
     UNROLLED for (int i = 0; i < TILE; i++) c[i][0] = c[i][1] = (vec){0};
-    multiply(c, vectors, MINIMUM(CHUNK, size - d), rows + d, ld, 1, columns + d * QUERIES, QUERIES);
+    if (size - d >= CHUNK) multiply(c, vectors, CHUNK, rows + d, ld, 1, columns + d * QUERIES, QUERIES);
+    else multiply(c, vectors, size - d, rows + d, ld, 1, columns + d * QUERIES, QUERIES);
     UNROLLED for (int i = 0; i < TILE; i++)
       UNROLLED for (int j = 0; j < vectors; j++)
         if (d) c[i][j] += load(partial + i * QUERIES + j * LANES);
