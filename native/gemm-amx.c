@@ -20,13 +20,9 @@
 /* bfloat16 numbers in a part, and in the three of them. */
 #define PART (TILE * STEP)
 #define PARTS (3 * PART)
-#ifndef MOST_KC
-#define MOST_KC 512
-#endif
+#define MOST_KC 256
 /* Tiles of A packed together. */
-#ifndef GROUP
 #define GROUP 12
-#endif
 /* Columns whose tiles are packed together, behind the packed A. */
 #define MOST_NC 2048
 #define FLOATS(lines, kc) ((lines) * (kc) * 3 / 2)
@@ -53,11 +49,12 @@ static void load_block(const float *x, long ld, long rows, long lanes, int trans
   for (long r = rows > 0 ? rows : 0; r < TILE; r++) store(block + r * TILE, (vec){0});
 }
 
-/* The three parts of two blocks, whose elements become neighbours. */
-static void split_blocks(const float *even, const float *odd, uint16_t *parts) {
-  const ivec high_half = (ivec)splat(0) + (int32_t)0xffff0000;
+/* The three parts of two blocks [TILE][ld], whose elements become neighbours. */
+static void split_blocks(const float *even, const float *odd, long ld, uint16_t *parts) {
+  const ivec high_half = (ivec)_mm512_set1_epi32((int)0xffff0000);
+#pragma GCC unroll 4
   for (long r = 0; r < TILE; r++) {
-    vec x = load(even + r * TILE), y = load(odd + r * TILE);
+    vec x = load(even + r * ld), y = load(odd + r * ld);
 #pragma GCC unroll 3
     for (int part = 0; part < 3; part++) {
       ivec x_part = (ivec)x & high_half, y_part = (ivec)y & high_half;
@@ -71,14 +68,20 @@ static void split_blocks(const float *even, const float *odd, uint16_t *parts) {
 /* count lines, of length kc: contiguous ones (element p of line i is x[i * ld + p]), or not (x[p * ld + i]). */
 static void pack_tile(long count, long kc, const float *x, long ld, int contiguous, int lines_are_rows, uint16_t *packed) {
   float blocks[2][TILE * TILE] __attribute__((aligned(64)));
+  const long p_stride = contiguous ? 1 : ld;
   for (long p = 0; p < kc; p += STEP, packed += PARTS) {
-    for (long half = 0; half < 2; half++) {
-      long at = p + half * TILE, length = min_long(TILE, kc - at);
-      const float *from = length <= 0 ? x : contiguous ? x + at : x + at * ld;
-      if (lines_are_rows) load_block(from, ld, count, length, !contiguous, blocks[half]);
-      else load_block(from, ld, length, count, contiguous, blocks[half]);
+    const float *from = x + p * p_stride;
+    if (count == TILE && p + STEP <= kc && contiguous == lines_are_rows) {
+      split_blocks(from, from + TILE * p_stride, ld, packed);
+      continue;
     }
-    split_blocks(blocks[0], blocks[1], packed);
+    for (long half = 0; half < 2; half++) {
+      long length = min_long(TILE, kc - p - half * TILE);
+      const float *half_from = length > 0 ? from + half * TILE * p_stride : from;
+      if (lines_are_rows) load_block(half_from, ld, count, length, !contiguous, blocks[half]);
+      else load_block(half_from, ld, length, count, contiguous, blocks[half]);
+    }
+    split_blocks(blocks[0], blocks[1], TILE, packed);
   }
 }
 
@@ -108,74 +111,82 @@ static const struct {
 
 /* The results of two tiles of A and two of B, or of one where there is no second one. */
 #define SUMS (2 * TILE)
-#define LOAD_A(part)                                \
-  do {                                              \
-    _tile_loadd(4, a + (part) * PART, 64);          \
-    if (below) _tile_loadd(5, a + next_tile + (part) * PART, 64); \
-  } while (0)
-#define LOAD_B(part)                                \
-  do {                                              \
-    _tile_loadd(6, b + (part) * PART, 64);          \
-    if (right) _tile_loadd(7, b + next_tile + (part) * PART, 64); \
-  } while (0)
-#define MULTIPLY()                        \
-  do {                                    \
-    _tile_dpbf16ps(0, 4, 6);              \
-    if (right) _tile_dpbf16ps(1, 4, 7);   \
-    if (below) _tile_dpbf16ps(2, 5, 6);   \
-    if (below && right) _tile_dpbf16ps(3, 5, 7); \
-  } while (0)
+#define A0(part) _tile_loadd(4, a + (part) * PART, 64)
+#define A1(part) if (below) _tile_loadd(5, a + next_tile + (part) * PART, 64)
+#define B0(part) _tile_loadd(6, b + (part) * PART, 64)
+#define B1(part) if (right) _tile_loadd(7, b + next_tile + (part) * PART, 64)
+#define C00 _tile_dpbf16ps(0, 4, 6)
+#define C01 if (right) _tile_dpbf16ps(1, 4, 7)
+#define C10 if (below) _tile_dpbf16ps(2, 5, 6)
+#define C11 if (below && right) _tile_dpbf16ps(3, 5, 7)
+
+/* Sums [SUMS][SUMS], and where they go: c[rows, columns] = alpha * sums + addend + bias; addend, bias may be NULL. */
+typedef struct {
+  float sums[SUMS * SUMS];
+  long rows, columns;
+  float alpha;
+  const float *addend;
+  long ld_addend;
+  const float *bias;
+  float *c;
+  long ldc;
+} Result;
+
+INLINE void write_vector(const Result *r, long i, long j, long lanes) {
+  vec addend = r->addend ? load_some(r->addend + i * r->ld_addend + j, lanes) : (vec){0};
+  vec bias = r->bias ? load_some(r->bias + j, lanes) : (vec){0};
+  store_some(r->c + i * r->ldc + j, fma_vec(splat(r->alpha), load(r->sums + i * SUMS + j), addend) + bias, lanes);
+}
+
+static inline void write_rows(const Result *r, long first, long end) {
+  for (long i = first; i < end && i < r->rows; i++) {
+    if (r->columns == SUMS) {
+      write_vector(r, i, 0, LANES);
+      write_vector(r, i, LANES, LANES);
+    } else {
+      for (long j = 0; j < r->columns; j += LANES) write_vector(r, i, j, r->columns - j);
+    }
+  }
+}
 
 /* sums[SUMS][SUMS]. In every step one factor is loaded for the next product, and the largest product comes last. */
 INLINE void multiply_tiles(const int below, const int right, long steps, const uint16_t *a, const uint16_t *b,
-                           const char *ahead, long ahead_step, float *sums) {
-  const long next_tile = steps * PARTS;
+                           const char *ahead, long ahead_step, const Result *previous, float *sums) {
+  const long next_tile = steps * PARTS, rows_each = steps ? (SUMS + steps - 1) / steps : SUMS;
   __asm__ volatile("" ::: "memory"); /* the loads below do not tell the compiler what they read */
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
   for (long s = 0; s < steps; s++) {
-    LOAD_A(2);
-    LOAD_B(0);
-    MULTIPLY();
-    LOAD_A(1);
-    MULTIPLY();
-    LOAD_B(1);
-    MULTIPLY();
-    LOAD_A(0);
-    MULTIPLY();
-    LOAD_B(2);
-    MULTIPLY();
-    LOAD_B(0);
-    MULTIPLY();
+    A0(2);
+    B0(0);
+    B1(0);
+    A1(2);
+    C00; C01; A0(1); C10; C11; A1(1);
+    C00; C01; C11; B1(1); C10; B0(1);
+    C01; C11; C10; A1(0); C00; A0(0);
+    C11; C10; C00; B0(2); C01; B1(2);
+    C10; C00; B0(0); C11; C01; B1(0);
+    C00; C10; C01; C11;
     a += PARTS;
     b += PARTS;
     for (long i = 0; i < ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
     ahead += ahead_step;
+    write_rows(previous, s * rows_each, (s + 1) * rows_each);
   }
+  if (steps == 0) write_rows(previous, 0, SUMS);
   _tile_stored(0, sums, SUMS * 4);
   if (right) _tile_stored(1, sums + TILE, SUMS * 4);
   if (below) _tile_stored(2, sums + TILE * SUMS, SUMS * 4);
   if (below && right) _tile_stored(3, sums + TILE * SUMS + TILE, SUMS * 4);
 }
 
-/* c[rows, columns] = alpha * sums + addend + bias; addend and bias may be NULL. */
-static void write_sums(long rows, long columns, const float *sums, float alpha, const float *addend, long ld_addend,
-                       const float *bias, float *c, long ldc) {
-  for (long j = 0; j < columns; j += TILE) {
-    long lanes = columns - j;
-    vec plus = bias ? load_some(bias + j, lanes) : (vec){0};
-    for (long i = 0; i < rows; i++) {
-      vec before = addend ? load_some(addend + i * ld_addend + j, lanes) : (vec){0};
-      store_some(c + i * ldc + j, fma_vec(splat(alpha), load(sums + i * SUMS + j), before) + plus, lanes);
-    }
-  }
-}
-
 /* Columns j0 .. j0 + n - 1 of the block p0 .. p0 + kc - 1 of k, whose B is packed. */
 static void multiply_block(const Gemm *g, long j0, long n, long p0, long kc, const uint16_t *b, uint16_t *packed_a) {
-  float sums[SUMS * SUMS] __attribute__((aligned(64)));
+  Result results[2] __attribute__((aligned(64)));
+  results[0].rows = results[1].rows = 0;
+  int current = 0;
   const long steps = steps_of(kc), tile_length = steps * PARTS;
   for (long first = 0; first < g->m; first += GROUP * TILE) {
     long end = min_long(first + GROUP * TILE, g->m), pairs = (end - first + SUMS - 1) / SUMS;
@@ -192,18 +203,26 @@ static void multiply_block(const Gemm *g, long j0, long n, long p0, long kc, con
         long rows = min_long(SUMS, end - i);
         const uint16_t *left = packed_a + (i - first) / TILE * tile_length;
         const char *ahead = next + (i - first) / SUMS * share * steps;
-        if (rows > TILE && width > TILE) multiply_tiles(1, 1, steps, left, right, ahead, share, sums);
-        else if (rows > TILE) multiply_tiles(1, 0, steps, left, right, ahead, share, sums);
-        else if (width > TILE) multiply_tiles(0, 1, steps, left, right, ahead, share, sums);
-        else multiply_tiles(0, 0, steps, left, right, ahead, share, sums);
+        if (rows > TILE && width > TILE) multiply_tiles(1, 1, steps, left, right, ahead, share, &results[!current], results[current].sums);
+        else if (rows > TILE) multiply_tiles(1, 0, steps, left, right, ahead, share, &results[!current], results[current].sums);
+        else if (width > TILE) multiply_tiles(0, 1, steps, left, right, ahead, share, &results[!current], results[current].sums);
+        else multiply_tiles(0, 0, steps, left, right, ahead, share, &results[!current], results[current].sums);
         float *c = g->c + i * g->ldc + column;
-        if (p0 > 0) write_sums(rows, width, sums, g->alpha, c, g->ldc, 0, c, g->ldc);
-        else
-          write_sums(rows, width, sums, g->alpha, g->addend ? g->addend + i * g->ld_addend + column : 0, g->ld_addend,
-                     g->bias ? g->bias + column : 0, c, g->ldc);
+        const float *addend = p0 > 0 ? c : g->addend ? g->addend + i * g->ld_addend + column : 0;
+        Result *r = &results[current];
+        r->rows = rows;
+        r->columns = width;
+        r->alpha = g->alpha;
+        r->addend = addend;
+        r->ld_addend = p0 > 0 ? g->ldc : g->ld_addend;
+        r->bias = p0 > 0 || !g->bias ? 0 : g->bias + column;
+        r->c = c;
+        r->ldc = g->ldc;
+        current = !current;
       }
     }
   }
+  write_rows(&results[!current], 0, SUMS);
 }
 
 void NAME(gemm)(const Gemm *g, float *scratch) {
