@@ -1,5 +1,5 @@
 // A workload of one model on all sides: the same answers first, then turns.
-import { Side, SideError } from "./side.mjs";
+import { isOwn, Side, SideError } from "./side.mjs";
 
 /** @typedef {import("./side.mjs").Way} Way */
 /** @typedef {import("./side.mjs").Task} Task what every side is given */
@@ -18,6 +18,8 @@ import { Side, SideError } from "./side.mjs";
  * @property {number} [difference] greatest difference of its answers from the embedded engine's
  */
 
+/** @typedef {{ values: number[], tokens?: number[] }} Answers tokens where the side chose them itself */
+
 /** Two sides do not compute the same: their speeds are not to be compared. */
 export class Disagreement extends Error {}
 
@@ -27,8 +29,8 @@ export const TOLERANCE = 1e-3;
 const CHECKED_STEPS = 4;
 
 /**
- * Opens a side per way, compares what they answer, and lets them take turns: A B C, A B C, … A way of PyTorch that
- * cannot run (no compiler for `torch.compile`, say) is left out and told in `failed`.
+ * Opens a side per way, compares what they answer, and lets them take turns: A B C, A B C, … A way that cannot run (no
+ * compiler for `torch.compile`, no such kernels) is left out and told in `failed`, but not the first.
  * @param {object} options
  * @param {readonly Way[]} options.ways the embedded engine's first
  * @param {Task} options.spec
@@ -46,7 +48,7 @@ export async function compare({ ways, spec, python, pace, note }) {
   /** @type {Record<string, string>} */
   const versions = {};
   try {
-    /** @type {{ values: number[], tokens?: number[] } | undefined} */
+    /** @type {Answers | undefined} */
     let expected;
     for (const way of ways) {
       try {
@@ -54,11 +56,15 @@ export async function compare({ ways, spec, python, pace, note }) {
         const { side, version } = await Side.open({ ...spec, way }, python);
         const entry = { side, rates: [] };
         opened.push(entry);
-        versions[way === "embedded" ? "node" : "torch"] = version;
+        versions[isOwn(way) ? "node" : "torch"] = version;
         const given = { steps: CHECKED_STEPS, tokens: expected?.tokens };
         const answers = await side.check(given);
         if (expected === undefined) expected = answers;
-        else Object.assign(entry, { difference: agreed(way, answers.values, expected?.values ?? []) });
+        else {
+          const count = comparable(answers, expected);
+          const difference = agreed(way, answers.values.slice(0, count), expected.values.slice(0, count));
+          Object.assign(entry, { difference });
+        }
         await side.turn(0);
       } catch (error) {
         if (way === "embedded" || !(error instanceof SideError)) throw error;
@@ -81,6 +87,16 @@ export async function compare({ ways, spec, python, pace, note }) {
   } finally {
     for (const { side } of opened) await side.close();
   }
+}
+
+/**
+ * How many values are to be the same: two ways of the engine each decode the likeliest tokens, and where two are equally
+ * likely, up to rounding, they may go on differently.
+ * @param {Answers} answers @param {Answers} expected
+ */
+function comparable({ tokens, values }, expected) {
+  const parting = tokens?.findIndex((token, i) => token !== expected.tokens?.[i]) ?? -1;
+  return parting < 0 ? Math.max(values.length, expected.values.length) : parting + 1;
 }
 
 /**

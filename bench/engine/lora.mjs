@@ -15,8 +15,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createEmbeddedModel, LORA_TARGETS, loadEmbeddedModel } from "../../dist/engine/embedded/embedded-model.js";
+import { findKernels } from "../../dist/engine/embedded/kernels/addon.js";
 import { trainTokenizer } from "../../dist/engine/tokenizer-training.js";
 import { createRandom } from "../../dist/random.js";
+import { peakBytes } from "./peak-memory.mjs";
 
 const llama = { tieEmbeddings: true, ropeTheta: 10_000, rmsNormEpsilon: 1e-5, contextLength: 2048 };
 /** Shapes of SmolLM2; `tiny` is to try the script. */
@@ -71,6 +73,8 @@ if (!(size in SIZES)) throw new Error(`--size is ${size}; expected one of ${Obje
 const threads = Number(flags.threads);
 const asked = flags.targets.split(",");
 const targets = LORA_TARGETS.filter((/** @type {string} */ name) => asked.includes(name));
+/** What this side computes with. */
+const kernels = findKernels()?.name ?? "onnxruntime";
 const cache = fileURLToPath(new URL("../../node_modules/.cache/bench-lora", import.meta.url));
 const directory = flags.directory ?? join(cache, size);
 const base = join(directory, "base");
@@ -107,7 +111,7 @@ async function compare() {
     const peerRounds = rounds["peer"];
     results.push({ part, here: medians(rounds["here"] ?? []), peer: peerRounds && medians(peerRounds) });
   }
-  if (flags.json) console.log(JSON.stringify({ size, threads, rank: RANK, targets, work: WORK, results }));
+  if (flags.json) console.log(JSON.stringify({ size, threads, kernels, rank: RANK, targets, work: WORK, results }));
   else printTable(results);
 }
 
@@ -134,7 +138,7 @@ function median(numbers) {
 /** @param {{ part: string, here: Measured, peer: Measured | undefined }[]} results */
 function printTable(results) {
   console.log(
-    `| ${size}, rank ${RANK} on ${targets.join(" ")}, ${threads} threads | here | PyTorch with PEFT | ratio |`,
+    `| ${size}, rank ${RANK} on ${targets.join(" ")}, ${threads} threads | here, kernels ${kernels} | PyTorch with PEFT | ratio |`,
   );
   console.log("| --- | --- | --- | --- |");
   const memory = (/** @type {Measured | undefined} */ one) => (one ? `${(one.peakBytes / 1e9).toFixed(2)} GB` : "");
@@ -192,7 +196,7 @@ async function measure(part) {
     rates.push((1000 * (await work())) / (performance.now() - started));
   }
   await model.close();
-  return { tokensPerSecond: median(rates), peakBytes: 1024 * process.resourceUsage().maxRSS };
+  return { tokensPerSecond: median(rates), peakBytes: await peakBytes() };
 }
 
 /** @param {number} count */

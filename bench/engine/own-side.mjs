@@ -2,11 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { loadEmbeddedModel } from "../../dist/engine/embedded/embedded-model.js";
+import { commandTimes, profileKernels } from "../../dist/engine/embedded/kernels/addon.js";
 import { Replica } from "../../dist/engine/embedded/replica.js";
-import { OnnxGraph } from "../../dist/engine/embedded/onnx-writer.js";
-import { floatTensor, openSession, runSession } from "../../dist/engine/embedded/session.js";
-import { createRandom } from "../../dist/random.js";
-import { observeSessions } from "./observed-sessions.mjs";
+import { openProduct } from "./own-products.mjs";
+import { peakBytes } from "./peak-memory.mjs";
 
 /** @typedef {Pick<import("../../dist/engine/engine.js").TrainableModel, "sample" | "forward" | "forwardBackward" | "optimizerStep">} Model */
 /**
@@ -19,13 +18,11 @@ const spec = JSON.parse(process.argv[2] ?? "{}");
 if (spec.data !== undefined) Object.assign(spec, JSON.parse(await readFile(spec.data, "utf8")));
 if (spec.rows !== undefined) spec.batch = spec.batch.slice(0, spec.rows);
 
-// Before the first session is opened.
-const observed = spec.profile === undefined ? undefined : observeSessions(spec.profile);
 /** What a timer of 10 ms was late by at most while the engine worked. */
 let latestMs = 0;
-/** Milliseconds per phase of a unit, summed. @type {Record<string, number>} */
-const phases = {};
+/** Since the mark: units, and what they took. */
 let units = 0;
+let ms = 0;
 
 const workloads = { training, scoring, sampling, products };
 const work = await workloads[/** @type {keyof typeof workloads} */ (spec.workload)]();
@@ -36,11 +33,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (request.do === "turn") say(await turn(request));
   else if (request.do === "burden") say({ peakBytes: await peakBytes(), latestMs });
   else if (request.do === "mark") {
-    observed?.mark();
-    for (const phase of Object.keys(phases)) phases[phase] = 0;
-    units = 0;
+    profileKernels();
+    units = ms = 0;
     say({});
-  } else if (request.do === "profile") say({ units, phases, ...(await observed?.finish()) });
+  } else if (request.do === "profile") say({ units, ms, commands: commandTimes() });
 }
 process.exit(0);
 
@@ -50,9 +46,12 @@ async function turn({ seconds: least, item }) {
   const timer = watchTimer();
   try {
     for (let amount = 0; ;) {
+      const began = performance.now();
       amount += await work.unit(item);
+      const now = performance.now();
       units++;
-      const seconds = (performance.now() - started) / 1000;
+      ms += now - began;
+      const seconds = (now - started) / 1000;
       if (seconds >= least) return { amount, seconds };
     }
   } finally {
@@ -70,24 +69,29 @@ function watchTimer() {
   }, everyMs);
 }
 
-/** @template T @param {string} phase @param {() => Promise<T>} doIt */
-async function timed(phase, doIt) {
-  const started = performance.now();
-  const result = await doIt();
-  phases[phase] = (phases[phase] ?? 0) + performance.now() - started;
-  return result;
-}
-
-/** While it is observed, one of the model's replicas, here: nothing can be observed in its thread. @returns {Promise<Model>} */
+/**
+ * For a profile one of the `shareOf` replicas of the model, here: what kernels take is counted by thread.
+ * @returns {Promise<Model>}
+ */
 async function load() {
-  const { directory, threads } = spec;
-  if (observed === undefined) return loadEmbeddedModel({ directory, threads });
+  const { directory, threads, shareOf } = spec;
+  if (shareOf === undefined) return loadEmbeddedModel({ directory, threads });
   const replica = await Replica.open({ directory }, { threads });
+  const own = replica.gradient;
+  const others = Array.from({ length: shareOf - 1 }, () => new Float32Array(own.length));
+  replica.join({ index: 0, gradients: [own, ...others] });
   return {
     sample: (request) => replica.sample(request),
     forward: (batch) => replica.forward(batch),
     forwardBackward: (batch) => replica.forwardBackward(batch),
-    optimizerStep: async (adamw) => replica.step(adamw),
+    async optimizerStep(adamW) {
+      if (shareOf === 1) return replica.step(adamW);
+      const exchange = replica.sharedExchange;
+      exchange.settle();
+      const gradientNorm = Math.sqrt(exchange.sum());
+      exchange.update({ adamW, gradientNorm });
+      return { gradientNorm };
+    },
   };
 }
 
@@ -105,8 +109,8 @@ async function training() {
   const tokens = spec.batch.length * (spec.batch[0].length - 1);
   const data = dataOf(1 / tokens);
   const step = async () => {
-    const { loss } = await timed("forward and backward", () => model.forwardBackward(data));
-    await timed("AdamW", () => model.optimizerStep(spec.adamw));
+    const { loss } = await model.forwardBackward(data);
+    await model.optimizerStep(spec.adamw);
     return loss;
   };
   return {
@@ -126,7 +130,7 @@ async function training() {
 async function scoring() {
   const model = await load();
   const data = dataOf(1);
-  const forward = () => timed("forward", () => model.forward(data));
+  const forward = () => model.forward(data);
   return {
     async check() {
       return { values: (await forward()).flatMap((row) => [...row.subarray(1)]) };
@@ -156,7 +160,7 @@ async function sampling() {
     },
     async unit() {
       seeds = seeds.length > 0 ? seeds : await seedsOfFullSamples(sample);
-      const samples = await timed("sample", () => sample(seeds, 1));
+      const samples = await sample(seeds, 1);
       const count = samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
       if (count !== seeds.length * spec.newTokens) throw new Error(`sampled ${count} tokens, not the same as before`);
       return count;
@@ -180,59 +184,18 @@ async function seedsOfFullSamples(sample) {
   return found.slice(0, spec.samples);
 }
 
-/** Products of inputs, as in the training graph; of each result one row is given out. @returns {Promise<Work>} */
+/** @returns {Promise<Work>} */
 async function products() {
-  let open = { item: -1, run: async () => {}, close: async () => {} };
+  let open = { item: -1, run: async () => 0, close: async () => {} };
   return {
     async unit(item = 0) {
       if (open.item !== item) {
         await open.close();
-        open = { item, ...(await openProduct(spec.products[item])) };
+        open = { item, ...(await openProduct(spec.products[item], spec)) };
       }
-      await open.run();
-      const { rows, inner, columns } = spec.products[item];
-      return 2 * rows * inner * columns * spec.copies;
+      return open.run();
     },
   };
-}
-
-/** @param {import("./models.mjs").Product} product */
-async function openProduct({ rows, inner, columns, transposeLeft, transposeRight }) {
-  const graph = new OnnxGraph();
-  const random = createRandom(1, "products");
-  /** @type {import("../../dist/engine/embedded/session.js").Feeds} */
-  const feeds = {};
-  const matrix = (/** @type {string} */ name, /** @type {number[]} */ shape) => {
-    const [height, width] = /** @type {[number, number]} */ (shape);
-    feeds[name] = floatTensor(
-      Float32Array.from({ length: height * width }, () => random() - 0.5),
-      shape,
-    );
-    return graph.input(name, "float32", shape);
-  };
-  const right = matrix("right", transposeRight ? [columns, inner] : [inner, columns]);
-  const outputs = Array.from({ length: spec.copies }, (_, i) => {
-    const left = matrix(`left${i}`, transposeLeft ? [inner, rows] : [rows, inner]);
-    const attributes = { transA: transposeLeft ? 1 : 0, transB: transposeRight ? 1 : 0 };
-    const result = graph.node("Gemm", [left, right], attributes);
-    const row = graph.node("Slice", [result, graph.integers(0), graph.integers(1), graph.integers(0)]);
-    graph.output(row, "float32", [1, columns]);
-    return row;
-  });
-  const session = await openSession(graph.encode(), { threads: spec.threads });
-  return {
-    run: async () => void (await runSession(session, feeds, outputs)),
-    close: () => session.release(),
-  };
-}
-
-/**
- * Linux counts what the parent had resident when it forked as this process's own, but not in its high-water mark.
- */
-async function peakBytes() {
-  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
-  const mark = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
-  return 1024 * (mark === undefined ? process.resourceUsage().maxRSS : Number(mark));
 }
 
 /** @param {object} answer */

@@ -1,13 +1,32 @@
-// Where the embedded engine's time goes: a run of its own, observed, so that observing slows no figure of the others. It is
-// one replica of the model that is observed, on one thread with its share of the work.
-import { PROMPT_GRANULARITY } from "../../dist/engine/embedded/decode-graph.js";
-import { KINDS } from "./operator-kinds.mjs";
+// Where the embedded engine's time goes, by what its kernels took: a run of its own, so that observing slows no figure of
+// the others. As many processes as there are threads work at once, each with one replica's share of the batch and of the
+// optimizer's step; the first one's commands are shown.
 import { Side } from "./side.mjs";
 
 /** @typedef {import("./models.mjs").PreparedModel} PreparedModel */
 /** @typedef {import("./side.mjs").Workload} Workload */
+/** @typedef {import("../../dist/engine/embedded/kernels/addon.js").CommandTime} CommandTime */
 /** @typedef {{ part: string, ms: number, flopsPerSecond?: number }} Part of one unit: a step, a batch scored, or all samples */
 /** @typedef {{ workload: Workload, model: string, ms: number, parts: Part[] }} Profile */
+
+/** Commands by what they are for. @type {Record<string, readonly string[]>} */
+const PARTS = {
+  products: ["gemm"],
+  "weights packed for products": ["pack"],
+  attention: ["attention"],
+  "attention's gradient": ["attentionBackward"],
+  "attention to the cache": ["decodeAttention"],
+  "cache written": ["cacheWrite"],
+  "norms and their gradient": ["rmsNorm", "rmsNormBackward"],
+  "SwiGLU and its gradient": ["swiglu", "swigluBackward"],
+  "rotary positions": ["rotate"],
+  "cross entropy and its gradient": ["crossEntropy"],
+  "tokens' probabilities": ["tokenProbabilities"],
+  "rows: gather, scatter, fill, column sums": ["gatherRows", "scatterAddRows", "fill", "addColumnSums"],
+  "gradients' sum and norm": ["addAndSquare", "square"],
+  AdamW: ["adamw"],
+};
+const OTHER = "other commands";
 
 /**
  * @param {Workload} workload
@@ -16,48 +35,41 @@ import { Side } from "./side.mjs";
  * @returns {Promise<Profile>}
  */
 export async function profileOf(workload, model, { spec, threads, seconds }) {
-  const { length, promptTokens, config } = model;
-  const rows = Math.ceil(model.rows / threads);
-  const samples = Math.ceil(model.samples / threads);
-  // The prompt is computed apart from the samples, padded.
-  const prefilled = Math.ceil((promptTokens - 1) / PROMPT_GRANULARITY) * PROMPT_GRANULARITY;
-  const tokens = workload === "sampling" ? [samples, prefilled] : [rows * length];
-  const { hiddenSize: width, intermediateSize: feedForward, vocabularySize: vocabulary } = config;
-  const profile = { tokens, width, feedForward, vocabulary };
-  const given = { ...spec, way: /** @type {const} */ ("embedded"), workload, threads: 1, rows, samples, profile };
-  const { side } = await Side.open(given, "");
+  const share = { rows: Math.ceil(model.rows / threads), samples: Math.ceil(model.samples / threads) };
+  const given = { ...spec, ...share, way: /** @type {const} */ ("embedded"), workload, threads: 1, shareOf: threads };
+  /** @type {Side[]} */
+  const sides = [];
+  const all = (/** @type {(side: Side) => Promise<any>} */ doIt) => Promise.all(sides.map(doIt));
   try {
-    // The first ones open sessions and take memory.
-    await side.turn(0);
-    await side.turn(0);
-    await side.tell("mark");
-    await side.turn(seconds);
-    const { units, phases, msOfRuns, kinds } = await side.tell("profile");
-    return { workload, model: model.name, ...partsOf({ units, phases, msOfRuns, kinds }) };
+    while (sides.length < threads) sides.push((await Side.open(given, "")).side);
+    // The first ones take memory.
+    await all((side) => side.turn(0));
+    await all((side) => side.turn(0));
+    await all((side) => side.tell("mark"));
+    await all((side) => side.turn(seconds));
+    const [found] = await all((side) => side.tell("profile"));
+    return { workload, model: model.name, ...partsOf(found) };
   } finally {
-    await side.close();
+    for (const side of sides) await side.close();
   }
 }
 
 /**
- * Operators by kind, then what is not in them: within runs the outputs' copies and the runtime's own work between
- * operators, outside of runs JavaScript, by phase.
- * @param {{ units: number, phases: Record<string, number>, msOfRuns: number, kinds: Record<string, import("./observed-sessions.mjs").KindTime> }} found
+ * Commands by part, then JavaScript, which is what they leave.
+ * @param {{ units: number, ms: number, commands: CommandTime[] }} found
  */
-function partsOf({ units, phases, msOfRuns, kinds }) {
-  const { AdamW: adamw = 0, ...computing } = phases;
-  const all = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
-  const inOperators = Object.values(kinds).reduce((sum, { ms }) => sum + ms, 0);
-  const outsideRuns = Object.values(computing).reduce((sum, ms) => sum + ms, 0) - msOfRuns;
+function partsOf({ units, ms, commands }) {
+  const known = Object.entries(PARTS);
+  const partOf = (/** @type {string} */ command) => known.find(([, names]) => names.includes(command))?.[0] ?? OTHER;
   /** @type {Part[]} */
-  const parts = Object.values(KINDS).flatMap((kind) => {
-    const found = kinds[kind];
-    if (found === undefined) return [];
-    const rate = found.flops > 0 ? { flopsPerSecond: found.flops / (found.ms / 1000) } : {};
-    return [{ part: kind, ms: found.ms / units, ...rate }];
+  const parts = [...known.map(([part]) => part), OTHER].flatMap((part) => {
+    const own = commands.filter(({ command }) => partOf(command) === part);
+    const seconds = own.reduce((sum, time) => sum + time.seconds, 0);
+    const flops = own.reduce((sum, time) => sum + time.flops, 0);
+    if (seconds === 0) return [];
+    return [{ part, ms: (1000 * seconds) / units, ...(flops > 0 && { flopsPerSecond: flops / seconds }) }];
   });
-  parts.push({ part: "runtime: outputs' copies, between operators", ms: (msOfRuns - inOperators) / units });
-  parts.push({ part: "JavaScript: feeds, gradient's sum, choice of tokens", ms: outsideRuns / units });
-  if (adamw > 0) parts.push({ part: "AdamW with the gradient's norm", ms: adamw / units });
-  return { ms: all / units, parts };
+  const inCommands = parts.reduce((sum, part) => sum + part.ms, 0);
+  parts.push({ part: "JavaScript: programs written, tokens chosen", ms: ms / units - inCommands });
+  return { ms: ms / units, parts };
 }

@@ -1,6 +1,7 @@
 // The bench's result as rows with targets, and as tables.
 import { renderTable } from "../../dist/evaluation/table.js";
 import { median } from "./comparison.mjs";
+import { isOwn } from "./side.mjs";
 
 /** @typedef {import("./models.mjs").PreparedModel} PreparedModel */
 /** @typedef {import("./comparison.mjs").Measured} Measured */
@@ -38,9 +39,26 @@ const SAMPLING_TARGET = 2;
 /** A timer of 10 ms in the engine's process. */
 const MOST_LATE_MS = 50;
 
-/** The highest rate that any product ran at on any side. @param {readonly ProductRow[]} products */
-export function peakOf(products) {
-  return Math.max(...products.flatMap(({ rates }) => Object.values(rates).map(Number)));
+/** The kernels whose products of float32 matrices are sums of products in bfloat16: other arithmetic, with a peak of its own. */
+export const BFLOAT16_KERNELS = "amx";
+
+/**
+ * Highest rates of any product: by way, and in float32 arithmetic on any side.
+ * @param {readonly ProductRow[]} products
+ * @param {string} kernels of the way "embedded"
+ */
+export function peaksOf(products, kernels) {
+  /** @type {Record<string, number>} */
+  const peaks = {};
+  for (const { rates } of products)
+    for (const [way, rate] of Object.entries(rates)) peaks[way] = Math.max(peaks[way] ?? 0, Number(rate));
+  const inFloat32 = Object.entries(peaks).filter(([way]) => computesWith(way, kernels) !== BFLOAT16_KERNELS);
+  return { peak: Math.max(...inFloat32.map(([, rate]) => rate)), peaks };
+}
+
+/** @param {string} way @param {string} kernels of the way "embedded" */
+function computesWith(way, kernels) {
+  return way === "embedded" ? kernels : way;
 }
 
 /**
@@ -76,7 +94,8 @@ export function rowsOf(workload, model, measured, { peak, threads }) {
  * @returns {Verdict[]}
  */
 export function verdictsOf(workload, model, measured, rows) {
-  const [own, ...peers] = measured;
+  const [own, ...others] = measured;
+  const peers = others.filter(({ way }) => !isOwn(way));
   const share = rows[0]?.shareOfPeak ?? 0;
   /** @type {Verdict[]} */
   const verdicts = [];
@@ -111,48 +130,72 @@ export function verdictsOf(workload, model, measured, rows) {
   return verdicts;
 }
 
-/** @param {{ products: ProductRow[], peak: number, rows: Row[], verdicts: Verdict[], profiles: import("./profile.mjs").Profile[] }} result */
-export function renderResult({ products, peak, rows, verdicts, profiles }) {
-  const ways = [...new Set(products.flatMap(({ rates }) => Object.keys(rates)))];
+/** @param {{ kernels: string, threads: number, products: ProductRow[], peak: number, peaks: Record<string, number>, rows: Row[], verdicts: Verdict[], profiles: import("./profile.mjs").Profile[] }} result */
+export function renderResult({ kernels, threads, products, peak, peaks, rows, verdicts, profiles }) {
+  const ways = Object.keys(peaks);
   const lines = [
     "Matrix products in float32, GFLOP/s",
     renderTable({
-      columns: ["product", ...ways.map((way) => (way === "embedded" ? "ONNX Runtime" : "PyTorch"))],
-      rows: products.map(({ name, rates }) => [name, ...ways.map((way) => giga(Number(rates[way])))]),
-    }),
-    `The peak is the highest of them: ${giga(peak)} GFLOP/s.`,
-    "",
-    renderTable({
-      columns: [
-        "work",
-        "model",
-        "way",
-        "tokens/s",
-        "range",
-        "per core",
-        "of the peak",
-        "memory, MB",
-        "late, ms",
-        "apart by",
+      columns: ["product", ...ways.map((way) => productsBy(computesWith(way, kernels)))],
+      rows: [
+        ...products.map(({ name, rates }) => [name, ...ways.map((way) => giga(Number(rates[way])))]),
+        ["highest", ...ways.map((way) => giga(Number(peaks[way])))],
       ],
-      rows: rows.map((row) => [
-        row.workload,
-        row.model,
-        row.way,
-        Math.round(row.tokensPerSecond),
-        `${Math.round(row.least)}–${Math.round(row.most)}`,
-        Math.round(row.tokensPerSecondPerCore),
-        percent(row.shareOfPeak),
-        Math.round(row.peakBytes / 1e6),
-        row.latestMs === undefined ? undefined : Math.round(row.latestMs),
-        row.difference?.toExponential(0),
-      ]),
     }),
+    ...noteOnPeak({ ways, kernels, peak }),
     "",
+    ...(rows.length === 0 ? [] : [renderRows(rows), ""]),
     ...(verdicts.length === 0 ? [] : [renderVerdicts(verdicts), ""]),
-    ...profiles.map((profile) => `${renderProfile(profile, peak)}\n`),
+    ...profiles.map((profile) => `${renderProfile(profile, peak / threads)}\n`),
   ];
   return lines.join("\n").trimEnd();
+}
+
+/** @param {string} kernels or PyTorch's way */
+function productsBy(kernels) {
+  if (kernels === "onnxruntime") return "ONNX Runtime";
+  return isOwn(kernels) ? `own, ${kernels}` : "PyTorch";
+}
+
+/** @param {{ ways: readonly string[], kernels: string, peak: number }} options */
+function noteOnPeak({ ways, kernels, peak }) {
+  const lines = [`The peak is the highest of them in float32 arithmetic: ${giga(peak)} GFLOP/s.`];
+  if (ways.some((way) => computesWith(way, kernels) === BFLOAT16_KERNELS))
+    lines.push(
+      `The kernels ${BFLOAT16_KERNELS} multiply float32 matrices as sums of bfloat16 products, which are no part of the peak:`,
+      "what is computed with them may take more than 100 % of it.",
+    );
+  return lines;
+}
+
+/** @param {readonly Row[]} rows */
+function renderRows(rows) {
+  return renderTable({
+    columns: [
+      "work",
+      "model",
+      "way",
+      "tokens/s",
+      "range",
+      "per core",
+      "of the peak",
+      "memory, MB",
+      "late, ms",
+      "apart by",
+    ],
+    rows: rows.map((row) => [
+      row.workload,
+      row.model,
+      row.way,
+      Math.round(row.tokensPerSecond),
+      `${Math.round(row.least)}–${Math.round(row.most)}`,
+      Math.round(row.tokensPerSecondPerCore),
+      percent(row.shareOfPeak),
+      Math.round(row.peakBytes / 1e6),
+      row.latestMs === undefined ? undefined : Math.round(row.latestMs),
+      row.difference?.toExponential(0),
+    ]),
+  });
 }
 
 /** @param {readonly Verdict[]} verdicts */
@@ -171,10 +214,10 @@ function renderVerdicts(verdicts) {
   });
 }
 
-/** @param {import("./profile.mjs").Profile} profile @param {number} peak */
+/** @param {import("./profile.mjs").Profile} profile @param {number} peak of one thread */
 function renderProfile({ workload, model, ms, parts }, peak) {
   const table = renderTable({
-    columns: ["part", "ms", "share", "GFLOP/s", "of the peak"],
+    columns: ["part", "ms", "share", "GFLOP/s", "of a thread's peak"],
     rows: parts.map(({ part, ms: own, flopsPerSecond }) => [
       part,
       own.toFixed(2),
@@ -183,7 +226,7 @@ function renderProfile({ workload, model, ms, parts }, peak) {
       flopsPerSecond === undefined ? undefined : percent(flopsPerSecond / peak),
     ]),
   });
-  return `Where the time goes: ${workload}, ${model}, ${ms.toFixed(1)} ms with the runtime's profile on\n${table}`;
+  return `Where the time goes: ${workload}, ${model}, ${ms.toFixed(1)} ms in each of its threads\n${table}`;
 }
 
 /** @param {number} value */

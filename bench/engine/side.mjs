@@ -5,9 +5,16 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** @typedef {"training" | "scoring" | "sampling" | "products"} Workload */
-/** @typedef {"embedded" | "eager" | "compiled" | "transformers"} Way */
+/** @typedef {"embedded" | typeof OTHER_OWN_WAYS[number] | "eager" | "compiled" | "transformers"} Way */
 /** @typedef {{ workload: Workload, threads: number } & Record<string, unknown>} Task */
 /** @typedef {Task & { way: Way }} Spec */
+
+/** The embedded engine, computing with what `MUCODE_KERNELS` names so. */
+export const OTHER_OWN_WAYS = /** @type {const} */ (["onnxruntime", "amx", "avx512", "avx2"]);
+/** @param {string} way */
+const isOtherOwn = (way) => OTHER_OWN_WAYS.some((own) => own === way);
+/** Whether it is a way of the embedded engine. @param {string} way */
+export const isOwn = (way) => way === "embedded" || isOtherOwn(way);
 
 const ownSide = fileURLToPath(new URL("own-side.mjs", import.meta.url));
 const torchSide = fileURLToPath(new URL("../peers/torch_engine.py", import.meta.url));
@@ -27,10 +34,11 @@ export class Side {
   /** @param {Spec} spec @param {string} python */
   constructor(spec, python) {
     this.way = spec.way;
-    const [command, script] = spec.way === "embedded" ? [process.execPath, ownSide] : [python, torchSide];
+    const [command, script] = isOwn(spec.way) ? [process.execPath, ownSide] : [python, torchSide];
+    const kernels = isOtherOwn(spec.way) ? { MUCODE_KERNELS: spec.way } : {};
     this.#child = spawn(command, [script, JSON.stringify(spec)], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { ...process.env, OMP_NUM_THREADS: String(spec.threads), HF_HUB_OFFLINE: "1" },
+      env: { ...process.env, ...kernels, OMP_NUM_THREADS: String(spec.threads), HF_HUB_OFFLINE: "1" },
     });
     // What fails shows as the end of its answers.
     this.#child.on("error", (error) => this.#messages.push(error.message));

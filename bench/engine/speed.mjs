@@ -1,8 +1,9 @@
 // The embedded engine beside PyTorch, eager and compiled, in one run: training, scoring and sampling on the same
-// weights, data and number of threads, with the machine's own matrix products and a profile of where the time goes.
+// weights, data and number of threads, with matrix products alone (`--work products` for nothing else) and a profile of
+// where the time goes.
 //
 //   npm run --silent bench:engine -- --python PATH [--models 0.92M,5M,20M] [--work training,scoring,sampling]
-//                                    [--ways eager,compiled] [--threads CORES] [--rounds 5] [--seconds 3]
+//                                    [--ways eager,compiled[,transformers,onnxruntime,avx512,…]] [--threads CORES] [--rounds 5] [--seconds 3]
 //                                    [--no-profile] [--quick] [--json]
 //
 // Every side is a process of its own and they take turns; before that their losses, log-probabilities and decoded tokens'
@@ -12,11 +13,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { allKernels, findKernels } from "../../dist/engine/embedded/kernels/addon.js";
 import { compare, compareProducts, Disagreement } from "./comparison.mjs";
 import { ADAMW, MODELS, prepareModel, PRODUCT_COPIES, productsOf, TINY_MODEL } from "./models.mjs";
 import { profileOf } from "./profile.mjs";
-import { peakOf, renderResult, rowsOf, verdictsOf } from "./report.mjs";
-import { SideError } from "./side.mjs";
+import { BFLOAT16_KERNELS, peaksOf, renderResult, rowsOf, verdictsOf } from "./report.mjs";
+import { isOwn, OTHER_OWN_WAYS, SideError } from "./side.mjs";
 
 /** @typedef {import("./side.mjs").Way} Way */
 /** @typedef {import("./side.mjs").Workload} Workload */
@@ -35,17 +37,35 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
+/** Of what else runs on the machine. PyTorch suffers more from it: its threads wait for each other at every operator. */
+const MOST_BUSY_CORES = 0.2;
 const threads = positive("threads", flags.threads);
 const pace = {
   rounds: positive("rounds", flags.rounds ?? (flags.quick ? "2" : "5")),
   seconds: positive("seconds", flags.seconds ?? (flags.quick ? "0.2" : "3")),
 };
 const chosen = flags.quick ? [TINY_MODEL] : listed("models", flags.models, MODELS, ({ name }) => name);
-const work = listed("work", flags.work, /** @type {Workload[]} */ (["training", "scoring", "sampling"]), String);
-const peers = listed("ways", flags.ways, /** @type {Way[]} */ (["eager", "compiled", "transformers"]), String);
+const work = listed(
+  "work",
+  flags.work,
+  /** @type {Workload[]} */ (["training", "scoring", "sampling", "products"]),
+  String,
+);
+/** @type {Way[]} */
+const otherOwnWays = OTHER_OWN_WAYS.filter(
+  (way) => way === "onnxruntime" || allKernels().some(({ name }) => name === way),
+);
+const others = listed(
+  "ways",
+  flags.ways,
+  /** @type {Way[]} */ (["eager", "compiled", "transformers", ...otherOwnWays]),
+  String,
+);
 const { python = "" } = flags;
 /** @type {Way[]} */
-const ways = python === "" ? ["embedded"] : ["embedded", ...peers];
+const ways = ["embedded", ...others.filter((way) => isOwn(way) || python !== "")];
+/** What the engine computes with. */
+const kernels = findKernels()?.name ?? "onnxruntime";
 const HOW_TO_GET_PYTORCH = [
   "To compare, make a Python with PyTorch and name it with --python:",
   "  python3 -m venv torch-python && torch-python/bin/pip install torch",
@@ -75,15 +95,16 @@ async function bench() {
   const models = [];
   for (const model of chosen) models.push(await prepareModel(model, directory));
 
+  let busyCores = await coresBusy();
   const products = await compareProducts({
-    ways: python === "" ? ["embedded"] : ["embedded", "eager"],
+    ways: waysOfProducts(),
     spec: { workload: "products", threads, copies: PRODUCT_COPIES },
     products: productsOf(models, flags.quick ? [128] : [1024, 2048]),
     python,
     pace: { rounds: pace.rounds, seconds: Math.min(1, pace.seconds) },
     note,
   });
-  const peak = peakOf(products);
+  const { peak, peaks } = peaksOf(products, kernels);
 
   const rows = [];
   const verdicts = [];
@@ -91,9 +112,13 @@ async function bench() {
   const profiles = [];
   /** @type {Record<string, string>} */
   const versions = {};
-  for (const workload of work) {
+  const isProfiled = !flags["no-profile"] && kernels !== "onnxruntime";
+  if (!flags["no-profile"] && !isProfiled)
+    note("Without a profile: it is of the engine's own kernels, and ONNX Runtime computes.");
+  for (const workload of work.filter((name) => name !== "products")) {
     for (const model of models) {
       note(`${workload}, ${model.name}`);
+      busyCores = Math.max(busyCores, await coresBusy());
       const { directory: place, data, samples, newTokens } = model;
       const spec = { directory: place, data, samples, newTokens, adamw: ADAMW };
       // LlamaForCausalLM has no step over a static cache that would be comparable.
@@ -104,21 +129,48 @@ async function bench() {
       verdicts.push(...verdictsOf(workload, model, found.measured, own));
       left.push(...found.failed.map((failure) => ({ workload, model: model.name, ...failure })));
       Object.assign(versions, found.versions);
-      if (!flags["no-profile"])
-        profiles.push(await profileOf(workload, model, { spec, threads, seconds: pace.seconds }));
+      if (isProfiled) profiles.push(await profileOf(workload, model, { spec, threads, seconds: pace.seconds }));
     }
   }
 
-  const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: availableParallelism(), threads, ...versions };
+  const machine = {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    threads,
+    kernels,
+    busyCores,
+    ...versions,
+  };
   if (flags.json)
-    return console.log(JSON.stringify({ machine, pace, peak, products, rows, verdicts, left, profiles }, null, 2));
-  const { node = "", torch } = versions;
+    return console.log(
+      JSON.stringify({ machine, pace, peak, peaks, products, rows, verdicts, left, profiles }, null, 2),
+    );
+  const { node = process.version, torch } = versions;
   console.log(
-    `${machine.cpu}, ${machine.cores} cores, ${threads} threads, Node ${node}, ${torch === undefined ? "no PyTorch" : `PyTorch ${torch}`}; ` +
+    `${machine.cpu}, ${machine.cores} cores, ${threads} threads, kernels ${kernels}, Node ${node}, ${torch === undefined ? "no PyTorch" : `PyTorch ${torch}`}; ` +
       `medians of ${pace.rounds} turns of ${pace.seconds} s\n`,
   );
-  console.log(renderResult({ products, peak, rows, verdicts, profiles }));
+  if (busyCores > MOST_BUSY_CORES)
+    console.log(`Other processes kept up to ${busyCores.toFixed(1)} cores busy: figures and factors mean little.\n`);
+  console.log(renderResult({ kernels, threads, products, peak, peaks, rows, verdicts, profiles }));
   for (const { workload, model, reason } of left) console.log(`\nleft out: ${workload}, ${model}: ${reason}`);
+}
+
+/** Where the engine's kernels multiply in other arithmetic than float32, its fastest that do are measured beside them. */
+function waysOfProducts() {
+  const inFloat32 = otherOwnWays.filter((way) => way !== BFLOAT16_KERNELS && way !== "onnxruntime").slice(0, 1);
+  /** @type {Way[]} */
+  const able = [...ways.filter(isOwn), ...(kernels === BFLOAT16_KERNELS ? inFloat32 : [])];
+  if (python !== "") able.push("eager");
+  return [...new Set(able)];
+}
+
+/** Cores that others keep busy, seen while no side works. */
+async function coresBusy() {
+  const busyMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  const [busyBefore, started] = [busyMs(), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  return (busyMs() - busyBefore) / (performance.now() - started);
 }
 
 /** @param {string} name @param {string} text */

@@ -5,13 +5,13 @@ the adapter merged.
 """
 
 import json
-import resource
 import statistics
 import sys
 import time
 
 import torch
 from peft import LoraConfig, get_peft_model
+from torch_engine import peak_bytes
 from transformers import AutoModelForCausalLM, logging
 
 logging.set_verbosity_error()
@@ -74,8 +74,7 @@ def main(part, settings):
     for _ in range(settings["repeats"]):
         started = time.perf_counter()
         rates.append(work() / (time.perf_counter() - started))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"tokensPerSecond": statistics.median(rates), "peakBytes": peak}))
+    print(json.dumps({"tokensPerSecond": statistics.median(rates), "peakBytes": peak_bytes()}))
 
 
 if __name__ == "__main__":
