@@ -4,7 +4,7 @@
  * The queries of a group that share a key-value head are taken BLOCK at a time, so that what is loaded of the prompt
  * serves all of them: first the scores of the prompt, then each row's own; their softmax; then the sums of values in
  * the same order. Each score and each output element is one chain of additions in the order of its terms, whichever
- * queries are in its block. Own positions are read once for each row, at the speed of memory.
+ * queries are in its block. A row's own positions serve that row alone, so that memory sets the speed there.
  */
 #include "kernels.h"
 #include "vector.h"
