@@ -17,8 +17,8 @@ import { columnsOf, rowsOf, type Matrix } from "./matrix.ts";
 
 const sets = allKernels();
 
-/** The sums of at most 512 products are each one chain of roundings, which mostly go both ways. */
-const MOST_ERROR = 4;
+/** In units in the last place of the magnitudes: the roundings of a sum mostly go both ways. */
+const MOST_ERROR = 3;
 
 interface Case {
   readonly m: number;
