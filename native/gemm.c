@@ -104,6 +104,8 @@ INLINE void multiply_tile(const int rows, const int vectors, long k, const float
   for (long p = 0; p < k; p++) {
     vec right[2];
     __builtin_prefetch(prefetch.ahead, 0, 2);
+    /* A tile of few rows is alone, so the next panel is all its own: two cache lines for each p. */
+    if (rows <= 10 && PANEL > 16) __builtin_prefetch(prefetch.ahead + 16, 0, 2);
     prefetch.ahead += prefetch.step;
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) right[v] = load(b + v * LANES);
@@ -138,10 +140,9 @@ static long tile_start(long m, long tiles, long tile) { return tile * (m / tiles
 
 /*
  * B may come from far (a decoding step reads all weights, for few rows): while a group's tiles meet panel j, each of them
- * prefetches its share of the next panel. A single tile is too short for that, and prefetches 16 rows of B ahead.
+ * prefetches its share of the next panel.
  */
 static Prefetch prefetch_for(const float *b, long kc, long j, long n, long tile, long tiles) {
-  if (tiles == 1) return (Prefetch){b + j * kc + 16 * PANEL, PANEL};
   long step = (PANEL + tiles - 1) / tiles, next = j + PANEL < n ? j + PANEL : 0;
   return (Prefetch){b + next * kc + tile * kc * step, step};
 }
