@@ -28,7 +28,9 @@ interface Opened<G> {
 }
 
 interface OpenedStep extends Opened<DecodeGraph> {
-  /** Where its results go. */
+  /** Where its results go, [rows, vocabulary]. */
+  readonly logProbabilities: Float32Array;
+  readonly probabilities: Float32Array;
   readonly result: StepResult;
 }
 
@@ -87,7 +89,7 @@ export class DecodeSessions {
     input: { readonly tokens: BigInt64Array; readonly inverseTemperatures: Float32Array },
   ): Promise<StepResult> {
     const { rows } = cache;
-    const { graph, session, result } = await this.#openStep(rows);
+    const { graph, session, result, ...memory } = await this.#openStep(rows);
     const feeds: Feeds = {
       ...cache.feeds(),
       [DECODE_INPUTS.tokens]: integerTensor(input.tokens, [rows]),
@@ -96,8 +98,8 @@ export class DecodeSessions {
     if (!this.#packsWeights) this.#feedParameters(session, feeds);
     const shape = [rows, this.#config.vocabularySize];
     const outputs: Feeds = {
-      [graph.logProbabilities]: floatTensor(result.logProbabilities, shape),
-      [graph.probabilities]: floatTensor(result.probabilities, shape),
+      [graph.logProbabilities]: floatTensor(memory.logProbabilities, shape),
+      [graph.probabilities]: floatTensor(memory.probabilities, shape),
     };
     graph.keysAndValues.forEach((name, i) => (outputs[name] = cache.keysAndValues[i]!));
     await runInto(session, feeds, { stopper: graph.stopper, outputs });
@@ -133,12 +135,16 @@ export class DecodeSessions {
       const weights = this.#packsWeights ? this.#store.weights : undefined;
       const graph = buildDecodeGraph(this.#config, this.#store.layout, { weights, rows });
       const vocabulary = this.#config.vocabularySize;
+      const logProbabilities = new Float32Array(rows * vocabulary);
+      const probabilities = new Float32Array(rows * vocabulary);
       opened = {
         graph,
         session: await openSession(graph.model, { threads: THREADS }),
+        logProbabilities,
+        probabilities,
         result: {
-          logProbabilities: new Float32Array(rows * vocabulary),
-          probabilities: new Float32Array(rows * vocabulary),
+          logProbabilities: rowsOf(logProbabilities, vocabulary),
+          probabilities: rowsOf(probabilities, vocabulary),
         },
       };
       this.#steps.set(rows, opened);
@@ -151,3 +157,6 @@ export class DecodeSessions {
     this.#steps.clear();
   }
 }
+
+const rowsOf = (values: Float32Array, width: number): Float32Array[] =>
+  Array.from({ length: values.length / width }, (_, row) => values.subarray(row * width, (row + 1) * width));

@@ -33,12 +33,12 @@ export interface DecodedSequence {
   end(): void;
 }
 
-/** What one step gives, until the next step or prefill. */
+/** What one step gives, until the next step or prefill; by row, then by token. */
 export interface StepResult {
-  /** [rows, vocabulary] log p at temperature 1, nats. */
-  readonly logProbabilities: Float32Array;
-  /** [rows, vocabulary] p at each row's temperature. */
-  readonly probabilities: Float32Array;
+  /** log p at temperature 1, nats. */
+  readonly logProbabilities: readonly Float32Array[];
+  /** p at each row's temperature. */
+  readonly probabilities: readonly Float32Array[];
 }
 
 export interface Decoder {

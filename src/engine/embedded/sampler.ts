@@ -120,14 +120,11 @@ export class Sampler {
   /** One token of every sequence; those that end with it are taken out. */
   async #step(sequences: Sequence[]): Promise<void> {
     const result = await this.#decoder.step();
-    const { vocabularySize } = this.#config;
     const ended = new Set<Sequence>();
     for (const sequence of sequences) {
-      const start = sequence.decoded.row * vocabularySize;
-      const end = start + vocabularySize;
-      const logProbabilities = result.logProbabilities.subarray(start, end);
-      const probabilities = result.probabilities.subarray(start, end);
-      const token = chooseToken(sequence, logProbabilities, probabilities);
+      const { row } = sequence.decoded;
+      const logProbabilities = result.logProbabilities[row]!;
+      const token = chooseToken(sequence, logProbabilities, result.probabilities[row]!);
       sequence.logprobs.push(logProbabilities[token]!);
       const isEnd = this.#endTokens.has(token);
       if (!isEnd) sequence.tokens.push(token);
@@ -211,15 +208,34 @@ function indexOfGreatest(values: Float32Array): number {
   return best;
 }
 
-/** The first index whose cumulative probability exceeds `uniform`; rounding may leave none, then the last possible. */
+/** Probabilities summed at once while an index is drawn. */
+const BLOCK = 16;
+
+/**
+ * The first index whose cumulative probability exceeds `uniform`; rounding may leave none, then the last possible one.
+ * Blocks that do not reach it are summed in four independent sums, which is faster than one by one.
+ */
 function drawIndex(probabilities: Float32Array, uniform: number): number {
+  const { length } = probabilities;
   let sum = 0;
-  let last = 0;
-  for (let i = 0; i < probabilities.length; i++) {
-    if (probabilities[i] === 0) continue;
-    sum += probabilities[i]!;
-    last = i;
-    if (sum > uniform) break;
+  let start = 0;
+  for (; start + BLOCK <= length; start += BLOCK) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let i = start; i < start + BLOCK; i += 4) {
+      a += probabilities[i]!;
+      b += probabilities[i + 1]!;
+      c += probabilities[i + 2]!;
+      d += probabilities[i + 3]!;
+    }
+    const next = sum + (a + b + (c + d));
+    if (next > uniform) break;
+    sum = next;
   }
+  for (let i = start; i < length; i++) {
+    sum += probabilities[i]!;
+    if (sum > uniform && probabilities[i] !== 0) return i;
+  }
+  let last = length - 1;
+  while (last > 0 && probabilities[last] === 0) last--;
   return last;
 }

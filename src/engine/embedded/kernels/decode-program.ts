@@ -6,7 +6,7 @@ import { Arena } from "./arena.ts";
 import type { DecodeWeights } from "./decode-weights.ts";
 import { ForwardLayers } from "./forward-layers.ts";
 import { KernelProgram } from "./kernel-program.ts";
-import { valuesOf, type Values } from "./matrix.ts";
+import { valuesOf, type Matrix } from "./matrix.ts";
 import type { PagedCache } from "./paged-cache.ts";
 
 /** What programs are written with. */
@@ -42,9 +42,9 @@ export class DecodeProgram {
   readonly ownPages: Int32Array;
   /** With this token. */
   readonly ownLengths: Int32Array;
-  /** [rows, vocabulary] */
-  readonly logProbabilities: Float32Array;
-  readonly probabilities: Float32Array;
+  /** By row, then by token. */
+  readonly logProbabilities: readonly Float32Array[];
+  readonly probabilities: readonly Float32Array[];
   readonly #program: KernelProgram;
 
   constructor(means: DecodeMeans, rows: number, limits: PageLimits) {
@@ -81,14 +81,16 @@ export class DecodeProgram {
       });
       layers.finish(index);
     }
-    const logits = arena.matrix(rows, config.vocabularySize);
-    const probabilities = arena.values(rows * config.vocabularySize);
+    const { vocabularySize } = config;
+    const logits = arena.matrix(rows, vocabularySize);
+    const probabilities = arena.matrix(rows, vocabularySize);
     layers.logits(logits);
-    program.tokenProbabilities(logits, valuesOf(this.inverseTemperatures), probabilities);
+    const probabilityValues = { ...probabilities, length: rows * vocabularySize };
+    program.tokenProbabilities(logits, valuesOf(this.inverseTemperatures), probabilityValues);
     arena.release(mark);
     this.#program = program;
-    this.logProbabilities = contents({ ...logits, length: probabilities.length });
-    this.probabilities = contents(probabilities);
+    this.logProbabilities = rowsIn(logits);
+    this.probabilities = rowsIn(probabilities);
   }
 
   run(): void {
@@ -127,4 +129,5 @@ export function runPrefill(
   program.run();
 }
 
-const contents = ({ data, offset, length }: Values): Float32Array => data.subarray(offset, offset + length);
+const rowsIn = ({ data, offset, rows, columns, stride }: Matrix): Float32Array[] =>
+  Array.from({ length: rows }, (_, row) => data.subarray(offset + row * stride, offset + row * stride + columns));
