@@ -8,12 +8,23 @@
 
 typedef struct {
   float *q_columns, *dout_columns;    /* [size][QUERIES] */
-  float *q, *dout, *dq;               /* [QUERIES][width], width = padded size */
+  float *q_copy, *dout_copy, *dq;     /* [QUERIES][width], width = padded size */
+  const float *q, *dout;              /* the rows themselves, or the copies */
+  long ldq, lddout;
   float *probabilities, *differences; /* [KEYS][QUERIES]: P and dS, transposed */
   float *dk, *dv;                     /* [KEYS][width] */
   float *copy, *tile;                 /* [KEYS][width], 2 of [TILE][width] */
   float lse[QUERIES], mean[QUERIES];  /* mean times scale */
 } State;
+
+/* The block's rows of x as columns, and as rows of whole vectors: in place if they are that and lie evenly, else a copy. */
+static const float *pack_both(const Block *block, const Attention *a, const float *x, long ld, float *columns,
+                              float *copy, long *ld_rows) {
+  const int in_place = a->heads == a->kv_heads && a->size % LANES == 0;
+  pack_block(block, a->size, x, ld, columns, in_place ? NULL : copy);
+  *ld_rows = in_place ? ld : padded(a->size);
+  return in_place ? x + block->position[0] * ld + block->column[0] : copy;
+}
 
 /* P and dS of TILE keys, the first of them number key of the sequence, for one or two vectors of rows. */
 INLINE void probability_tile(const State *state, const Block *block, int vectors, long size, float scale,
@@ -53,7 +64,7 @@ static void find_probabilities(const State *state, const Block *block, const Att
   }
 }
 
-/* sums [TILE][vectors] = accumulate * sums + A B, A[i][p] = a[i * row + p * step]. */
+/* sums [TILE][vectors] = A B, or += if accumulate, A[i][p] = a[i * row + p * step]. */
 INLINE void add_tile(int vectors, int accumulate, long depth, const float *a, long row, long step, const float *b,
                      long ldb, float *sums, long width) {
   vec c[TILE][2] = {0};
@@ -65,17 +76,21 @@ INLINE void add_tile(int vectors, int accumulate, long depth, const float *a, lo
     UNROLLED for (int j = 0; j < vectors; j++) store(sums + i * width + j * LANES, c[i][j]);
 }
 
-/* sums [keys][width] += weights^T x, for weights [keys][QUERIES], x [QUERIES][width]. */
-static void add_over_queries(const Block *block, long width, const float *weights, const float *x, float *sums,
+/*
+ * sums [keys][width] += weights^T x, for weights [keys][QUERIES], x [QUERIES][width]; or =, where no row before the block
+ * sees the keys.
+ */
+static void add_over_queries(const Block *block, long width, const float *weights, const float *x, long ldx, float *sums,
                              long first, long keys) {
   long row = 0;
   for (long key = 0; key < keys; key += TILE) {
     while (block->position[row] < first + key) row++;
     long d = 0, depth = block->rows - row;
-    const float *w = weights + key * QUERIES + row, *from = x + row * width;
+    const int accumulate = block->before >= first + key;
+    const float *w = weights + key * QUERIES + row, *from = x + row * ldx;
     for (; d + 2 * LANES <= width; d += 2 * LANES)
-      add_tile(2, 1, depth, w, QUERIES, 1, from + d, width, sums + key * width + d, width);
-    if (d < width) add_tile(1, 1, depth, w, QUERIES, 1, from + d, width, sums + key * width + d, width);
+      add_tile(2, accumulate, depth, w, QUERIES, 1, from + d, ldx, sums + key * width + d, width);
+    if (d < width) add_tile(1, accumulate, depth, w, QUERIES, 1, from + d, ldx, sums + key * width + d, width);
   }
 }
 
@@ -93,10 +108,9 @@ static void find_dq(const State *state, const Block *block, long width, const fl
 
 /* lse and mean of the block's rows. */
 static void find_means(State *state, const Block *block, const Attention *a, long start) {
-  long width = padded(a->size);
-  for (long row = 0; row < padded(block->rows); row++) {
+  for (long row = 0; row < block->rows; row++) {
     const float *out = a->out + (start + block->position[row]) * a->ldo + block->column[row];
-    const float *dout = state->dout + row * width;
+    const float *dout = state->dout + row * state->lddout;
     vec dots = {0};
     EACH_VECTOR(a->size, dots += load_some(out + i, lanes) * load(dout + i););
     state->mean[row] = sum_lanes(dots) * a->scale;
@@ -119,12 +133,12 @@ static void exchange(State *state, const AttentionBackward *b, const Block *bloc
   const Attention *a = &b->forward;
   long width = padded(a->size);
   keys = MINIMUM(keys, block->position[block->rows - 1] + 1 - first);
-  pack_block(block, a->size, a->q + start * a->ldq, a->ldq, state->q_columns, state->q);
-  pack_block(block, a->size, b->dout + start * b->lddo, b->lddo, state->dout_columns, state->dout);
+  state->q = pack_both(block, a, a->q + start * a->ldq, a->ldq, state->q_columns, state->q_copy, &state->ldq);
+  state->dout = pack_both(block, a, b->dout + start * b->lddo, b->lddo, state->dout_columns, state->dout_copy, &state->lddout);
   find_means(state, block, a, start);
   find_probabilities(state, block, a, k, v, first, keys);
-  add_over_queries(block, width, state->probabilities, state->dout, state->dv, first, keys);
-  add_over_queries(block, width, state->differences, state->q, state->dk, first, keys);
+  add_over_queries(block, width, state->probabilities, state->dout, state->lddout, state->dv, first, keys);
+  add_over_queries(block, width, state->differences, state->q, state->ldq, state->dk, first, keys);
   find_dq(state, block, width, whole_k, ld_whole_k, first, keys);
   for (long i = 0; i < block->rows; i++)
     write_row(a->size, state->dq + i * width, b->dq + (start + block->position[i]) * b->lddq + block->column[i],
@@ -138,9 +152,6 @@ static void attend_backward(State *state, const AttentionBackward *b, long start
   const float *k = a->k + (start + first) * a->ldk + kv_head * a->size;
   const float *v = a->v + (start + first) * a->ldv + kv_head * a->size;
   const float *whole_k = whole_vectors(keys, a->size, k, &ldk, state->copy);
-  const size_t bytes = sizeof(float) * (size_t)((keys + TILE - 1) / TILE * TILE * width);
-  memset(state->dk, 0, bytes);
-  memset(state->dv, 0, bytes);
   for (long row = first * group; row < length * group; row += QUERIES) {
     Block block = block_at(a, length, kv_head, row);
     exchange(state, b, &block, start, k, v, whole_k, ldk, first, keys);
@@ -154,8 +165,8 @@ static void attend_backward(State *state, const AttentionBackward *b, long start
 void NAME(attention_backward)(const AttentionBackward *b, float *scratch) {
   const Attention *a = &b->forward;
   long width = padded(a->size);
-  State state;
-  float **parts[] = {&state.q_columns, &state.dout_columns, &state.q, &state.dout, &state.dq};
+  State state = {0};
+  float **parts[] = {&state.q_columns, &state.dout_columns, &state.q_copy, &state.dout_copy, &state.dq};
   for (int i = 0; i < 5; i++, scratch += QUERIES * width) *parts[i] = scratch;
   state.probabilities = scratch;
   state.differences = state.probabilities + KEYS * QUERIES;

@@ -30,6 +30,7 @@ INLINE long padded(long size) { return (size + LANES - 1) / LANES * LANES; }
  */
 typedef struct {
   long rows;
+  long before; /* position of the sequence's row before the first one; -1 if there is none */
   int32_t position[QUERIES]; /* in the sequence: the row sees the keys 0 .. position */
   int32_t head[QUERIES];
   int32_t column[QUERIES]; /* where the head begins in a row of q, out and their gradients */
@@ -39,6 +40,7 @@ INLINE Block block_at(const Attention *a, long length, long kv_head, long first)
   long group = a->heads / a->kv_heads, position = first / group, head = first % group;
   Block block;
   block.rows = MINIMUM(QUERIES, length * group - first);
+  block.before = head ? position : position - 1;
   for (long i = 0; i < QUERIES; i++) {
     block.position[i] = (int32_t)position;
     block.head[i] = (int32_t)(kv_head * group + head);
