@@ -17,7 +17,7 @@ typedef struct {
   float lse[QUERIES], mean[QUERIES];  /* mean times scale */
 } State;
 
-/* The block's rows of x as columns, and as rows of whole vectors: in place if they are that and lie evenly, else a copy. */
+/* The block's rows of x as columns, and as rows of whole vectors: x's own if they lie evenly in it, else a copy. */
 static const float *pack_both(const Block *block, const Attention *a, const float *x, long ld, float *columns,
                               float *copy, long *ld_rows) {
   const int in_place = a->heads == a->kv_heads && a->size % LANES == 0;
@@ -45,6 +45,7 @@ INLINE void probability_tile(const State *state, const Block *block, int vectors
   }
 }
 
+/* P and dS of the keys first .. first + keys - 1. */
 static void find_probabilities(const State *state, const Block *block, const Attention *a, const float *k,
                                const float *v, long first, long keys) {
   long vectors = vectors_of(block), size = a->size;
@@ -77,11 +78,11 @@ INLINE void add_tile(int vectors, int accumulate, long depth, const float *a, lo
 }
 
 /*
- * sums [keys][width] += weights^T x, for weights [keys][QUERIES], x [QUERIES][width]; or =, where no row before the block
- * sees the keys.
+ * sums [keys][width] += weights^T x, for weights [keys][QUERIES], x [QUERIES][width]; or =, where no row before the
+ * block sees the keys.
  */
-static void add_over_queries(const Block *block, long width, const float *weights, const float *x, long ldx, float *sums,
-                             long first, long keys) {
+static void add_over_queries(const Block *block, long width, const float *weights, const float *x, long ldx,
+                             float *sums, long first, long keys) {
   long row = 0;
   for (long key = 0; key < keys; key += TILE) {
     while (block->position[row] < first + key) row++;
@@ -106,7 +107,7 @@ static void find_dq(const State *state, const Block *block, long width, const fl
   }
 }
 
-/* lse and mean of the block's rows. */
+/* lse and mean of the block's rows. The lanes of rows that a short block lacks keep older ones; their P is not used. */
 static void find_means(State *state, const Block *block, const Attention *a, long start) {
   for (long row = 0; row < block->rows; row++) {
     const float *out = a->out + (start + block->position[row]) * a->ldo + block->column[row];
@@ -134,17 +135,20 @@ static void exchange(State *state, const AttentionBackward *b, const Block *bloc
   long width = padded(a->size);
   keys = MINIMUM(keys, block->position[block->rows - 1] + 1 - first);
   state->q = pack_both(block, a, a->q + start * a->ldq, a->ldq, state->q_columns, state->q_copy, &state->ldq);
-  state->dout = pack_both(block, a, b->dout + start * b->lddo, b->lddo, state->dout_columns, state->dout_copy, &state->lddout);
+  state->dout = pack_both(block, a, b->dout + start * b->lddo, b->lddo, state->dout_columns, state->dout_copy,
+                          &state->lddout);
   find_means(state, block, a, start);
   find_probabilities(state, block, a, k, v, first, keys);
   add_over_queries(block, width, state->probabilities, state->dout, state->lddout, state->dv, first, keys);
   add_over_queries(block, width, state->differences, state->q, state->ldq, state->dk, first, keys);
   find_dq(state, block, width, whole_k, ld_whole_k, first, keys);
+  /* Every row sees the first block of keys, which comes first. */
   for (long i = 0; i < block->rows; i++)
     write_row(a->size, state->dq + i * width, b->dq + (start + block->position[i]) * b->lddq + block->column[i],
               first > 0);
 }
 
+/* One block of keys, from first on, with all the queries that see it. */
 static void attend_backward(State *state, const AttentionBackward *b, long start, long length, long kv_head,
                             long first) {
   const Attention *a = &b->forward;

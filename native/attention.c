@@ -19,20 +19,20 @@ INLINE vec log_vec(vec x) {
 
 /* What a block of queries has so far. */
 typedef struct {
-  float *columns; /* [size][QUERIES]: q */
-  float *scores;  /* [KEYS][QUERIES], then exp of them */
-  float *sums;    /* [QUERIES][padded size]: of exp(score) v */
-  float *copy;    /* [KEYS][padded size] */
-  float *tile;    /* [TILE][padded size] */
+  float *columns;             /* [size][QUERIES]: q */
+  float *scores;              /* [KEYS][QUERIES], then exp of them */
+  float *sums;                /* [QUERIES][padded size]: of exp(score) v */
+  float *copy;                /* [KEYS][padded size] */
+  float *tile;                /* [TILE][padded size] */
   vec most[QUERIES / LANES];  /* the greatest score */
   vec shift[QUERIES / LANES]; /* scale * most, rounded: what is taken from the exponents */
   vec total[QUERIES / LANES]; /* the sum of exp */
-  float correction[QUERIES]; /* what sums of earlier keys are to be multiplied by */
+  float correction[QUERIES];  /* what sums of earlier keys are to be multiplied by */
 } State;
 
 /* scores of TILE keys, the first of them number key of the sequence, for one or two vectors of rows. */
-INLINE void score_tile(State *state, const Block *block, int vectors, long size, const float *k, long ldk, long key, long v,
-                       float *scores) {
+INLINE void score_tile(State *state, const Block *block, int vectors, long size, const float *k, long ldk, long key,
+                       long v, float *scores) {
   vec c[TILE][2];
   dot_products(c, vectors, size, k, ldk, state->columns + v * LANES, scores + v * LANES);
   UNROLLED for (int j = 0; j < vectors; j++) {
@@ -54,8 +54,9 @@ static void score(State *state, const Block *block, long size, const float *k, l
     long ld = ldk;
     if (keys - key < TILE) rows = repeat_last(keys - key, size, rows, &ld, state->tile);
     long v = first_vector(block, first + key);
-    for (; v + 2 <= vectors; v += 2) score_tile(state, block, 2, size, rows, ld, first + key, v, state->scores + key * QUERIES);
-    if (v < vectors) score_tile(state, block, 1, size, rows, ld, first + key, v, state->scores + key * QUERIES);
+    float *scores = state->scores + key * QUERIES;
+    for (; v + 2 <= vectors; v += 2) score_tile(state, block, 2, size, rows, ld, first + key, v, scores);
+    if (v < vectors) score_tile(state, block, 1, size, rows, ld, first + key, v, scores);
   }
 }
 
@@ -77,8 +78,9 @@ static void exponentials(State *state, const Block *block, float scale, long fir
   }
 }
 
-INLINE void value_tile(int vectors, long keys, const float *p, const float *v, long ldv, float *sums,
-                       long ld, const float *correction) {
+/* sums [TILE][vectors] = sums * correction + P^T V; without correction, P^T V. */
+INLINE void value_tile(int vectors, long keys, const float *p, const float *v, long ldv, float *sums, long ld,
+                       const float *correction) {
   vec c[TILE][2] = {0};
   if (correction)
     UNROLLED for (int i = 0; i < TILE; i++)
@@ -88,7 +90,7 @@ INLINE void value_tile(int vectors, long keys, const float *p, const float *v, l
     UNROLLED for (int j = 0; j < vectors; j++) store(sums + i * ld + j * LANES, c[i][j]);
 }
 
-/* sums = sums * correction + exponentials^T V */
+/* sums = sums * correction + P^T V, P the exponentials of the scores */
 static void add_values(State *state, const Block *block, long size, const float *v, long ldv, long first, long keys) {
   long width = padded(size);
   for (long i = 0; i < block->rows; i += TILE) {
@@ -102,6 +104,7 @@ static void add_values(State *state, const Block *block, long size, const float 
   }
 }
 
+/* out = sums / total, lse = shift + log(total) */
 static void write_block(State *state, const Block *block, const Attention *a, long start) {
   float inverse[QUERIES], lse[QUERIES];
   long width = padded(a->size);
@@ -117,6 +120,7 @@ static void write_block(State *state, const Block *block, const Attention *a, lo
   }
 }
 
+/* One block of queries, from first_row on. */
 static void attend(State *state, const Attention *a, long start, long length, long kv_head, long first_row) {
   Block block = block_at(a, length, kv_head, first_row);
   pack_block(&block, a->size, a->q + start * a->ldq, a->ldq, state->columns, NULL);

@@ -14,10 +14,16 @@
 /* Unrolled whole, so that the tiles stay in registers. */
 #define UNROLLED _Pragma("GCC unroll 16")
 
-/* Query rows of a block, keys of a block (both multiples of 2 * LANES and TILE), rows of a tile. */
+/* Query rows of a block and keys of a block (L1 and L2 hold what they need), both multiples of 2 * LANES and of TILE. */
 #define QUERIES 32
 #define KEYS 256
+
+/* Rows of a tile, 4 or 8: its 2 * TILE vectors of sums, two of the right factor and one of the left fit the registers. */
+#if LANES == 16
 #define TILE 8
+#else
+#define TILE 4
+#endif
 
 #define MINIMUM(a, b) ((a) < (b) ? (a) : (b))
 
@@ -30,10 +36,10 @@ INLINE long padded(long size) { return (size + LANES - 1) / LANES * LANES; }
  */
 typedef struct {
   long rows;
-  long before; /* position of the sequence's row before the first one; -1 if there is none */
+  long before;               /* position of the sequence's row before the first one; -1 if there is none */
   int32_t position[QUERIES]; /* in the sequence: the row sees the keys 0 .. position */
   int32_t head[QUERIES];
-  int32_t column[QUERIES]; /* where the head begins in a row of q, out and their gradients */
+  int32_t column[QUERIES];   /* where the head begins in a row of q, out and their gradients */
 } Block;
 
 INLINE Block block_at(const Attention *a, long length, long kv_head, long first) {
@@ -69,7 +75,7 @@ INLINE ivec positions_of(const Block *block, long vector) {
 
 /* exp(x) for x <= 0, to 2 units in the last place; 0 below -87.7. */
 INLINE vec exp_down(vec x) {
-  x = max_vec(x, splat(-88.02f));
+  x = max_vec(splat(-88.02f), x); /* in this order, what is not a number stays so */
   vec shifted = x * 1.44269504f + 12583039.0f; /* 1.5 * 2^23 + 127: the low bits are n + 127, n = round(x / ln 2) */
   vec power = (vec)((ivec)shifted << 23);      /* 2^n; 0 for n = -127 */
   vec r = x - (shifted - 12583039.0f) * 0.693147181f;
@@ -118,7 +124,7 @@ INLINE void load_columns(const float *const *rows, long offset, vec columns[4]) 
 #undef EACH_FOUR
 }
 
-/* A row of size floats, to a row of whole vectors filled up with zeros, and back. */
+/* y = x, filled up with zeros to whole vectors. */
 INLINE void pad_row(long size, const float *x, float *y) { EACH_VECTOR(size, store(y + i, load_some(x + i, lanes));); }
 
 /*
@@ -150,7 +156,7 @@ INLINE const float *whole_vectors(long rows, long size, const float *x, long *ld
   return copy;
 }
 
-/* A tile's rows where fewer than TILE are left: a copy that repeats the last one. What repeats give is masked or not used. */
+/* A tile's rows where fewer than TILE are left: a copy that repeats the last one. What repeats give is masked. */
 INLINE const float *repeat_last(long rows, long size, const float *x, long *ld, float *copy) {
   for (long i = 0; i < TILE; i++) pad_row(size, x + MINIMUM(i, rows - 1) * *ld, copy + i * padded(size));
   *ld = padded(size);
@@ -163,32 +169,32 @@ INLINE const float *repeat_last(long rows, long size, const float *x, long *ld, 
 #define IN_REGISTER(v) __asm__("" : "+v"(v))
 
 /*
- * c[i][j] += the sum over p < depth of a[i * row + p * step] b[p * ldb + j], j over one or two vectors. Sixteen sums at
- * once hide the latency of the multiply-adds; each broadcast serves two of them.
+ * c[i][j] += the sum over p < depth of a[i * row + p * step] b[p * ldb + j], j over one or two vectors. So many sums at
+ * once hide the latency of the multiply-adds, and each broadcast serves two of them.
  */
 INLINE void multiply(vec c[TILE][2], int vectors, long depth, const float *a, long row, long step, const float *b,
                      long ldb) {
   const float *a4 = a + 4 * row;
   const long row3 = 3 * row;
-#define TERMS(steps)                                                              \
-  UNROLLED for (int p = 0; p < steps; p++) {                                      \
-    vec b0 = load(b), b1 = vectors == 2 ? load(b + LANES) : b0;                   \
-    UNROLLED for (int i = 0; i < TILE; i++) {                                     \
-      vec x = splat((i < 4 ? a : a4)[(i % 4 == 3 ? row3 : i % 4 * row)]); \
-      c[i][0] += x * b0;                                                          \
-      if (vectors == 2) c[i][1] += x * b1;                                        \
-      IN_REGISTER(c[i][0]);                                                       \
-      if (vectors == 2) IN_REGISTER(c[i][1]);                                     \
-    }                                                                             \
-    b += ldb;                                                                     \
-    a += step;                                                                    \
-    ONE_POINTER(a);                                                               \
-    if (__builtin_constant_p(row)) {                                              \
-      a4 = a + 4 * row;                                                           \
-    } else {                                                                      \
-      a4 += step;                                                                 \
-      ONE_POINTER(a4);                                                            \
-    }                                                                             \
+#define TERMS(steps)                                                          \
+  UNROLLED for (int p = 0; p < steps; p++) {                                  \
+    vec b0 = load(b), b1 = vectors == 2 ? load(b + LANES) : b0;               \
+    UNROLLED for (int i = 0; i < TILE; i++) {                                 \
+      vec x = splat((i < 4 ? a : a4)[i % 4 == 3 ? row3 : i % 4 * row]);       \
+      c[i][0] += x * b0;                                                      \
+      if (vectors == 2) c[i][1] += x * b1;                                    \
+      IN_REGISTER(c[i][0]);                                                   \
+      if (vectors == 2) IN_REGISTER(c[i][1]);                                 \
+    }                                                                         \
+    b += ldb;                                                                 \
+    a += step;                                                                \
+    ONE_POINTER(a);                                                           \
+    if (__builtin_constant_p(row)) {                                          \
+      a4 = a + 4 * row;                                                       \
+    } else {                                                                  \
+      a4 += step;                                                             \
+      ONE_POINTER(a4);                                                        \
+    }                                                                         \
   }
   long rest = depth;
   for (; rest >= 4; rest -= 4) {
@@ -222,7 +228,7 @@ INLINE void dot_products(vec c[TILE][2], int vectors, long size, const float *ro
   }
 }
 
-/* Where the row sees fewer keys than number key + i, c[i] = -infinity, whose exp is 0. */
+/* c[i][j], the vector's scores with key number key + i, become -infinity, whose exp is 0, where it is not seen. */
 INLINE void mask_tile(vec c[TILE][2], int j, const Block *block, long vector, long key) {
   if (key + TILE - 1 <= block->position[vector * LANES]) return;
   ivec position = positions_of(block, vector);
