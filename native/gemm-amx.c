@@ -1,16 +1,20 @@
 /*
  * Matrix products of float32 on the tile unit (AMX), which multiplies bfloat16.
  *
- * A float32's 24 bits are cut in three bfloat16 of 8 bits each, exactly: x = x1 + x2 + x3. Of the nine products of two such
- * sums, the six of a1 b1, a1 b2, a2 b1, a2 b2, a1 b3, a3 b1 are summed in float32; the three others are below 2^-23 of a b.
- * The unit rounds once where it adds 32 products to a sum, after short chains of 16: less often than a chain of
- * fused multiply-adds. Denormal numbers count as 0, and an infinity gives NaN.
+ * A float32's 24 bits are cut in three bfloat16 of 8 bits each, exactly: x = x1 + x2 + x3. Of the nine products of
+ * two such sums, the six of a1 b1, a1 b2, a2 b1, a2 b2, a1 b3, a3 b1 are summed in float32; the three others are
+ * about 2^-24 of a b, and never above 2^-21. The unit rounds once where it adds 32 products to a sum, after two
+ * chains of 16: less often than one chain of fused multiply-adds. Measured against double precision (k = 128 .. 8192;
+ * normal, log-normal, all-positive numbers, and magnitudes of 2^-20 .. 2^20), maximum and RMS errors were 0.25 to 1.1
+ * times those of gemm.c with AVX-512. Denormal numbers (and parts) count as 0, and an infinity gives NaN. The caller
+ * has asked the system for leave to use tiles.
  *
- * The blocks are those of gemm.c: k in blocks of kc, a function of k alone, added to c in their order; a row's bits depend
- * neither on m nor on its place. A and B are packed in tiles of 16 lines (rows of A, columns of B) and steps of 32 along k:
+ * The blocks are those of gemm.c: k in blocks of kc, a function of k alone, added to c in their order; a row's bits
+ * depend neither on m nor on its place. A and B are packed in tiles of 16 lines (rows of A, columns of B) and steps
+ * of 32 along k:
  *   packed[tile][step][part][16][32], part = x1, x2, x3.
- * A tile of A has a line in each row; one of B has in row r the elements p = r and p = r + 16 of every line, side by side,
- * and A's rows are shuffled to match: p = 0, 16, 1, 17 .. 15, 31.
+ * A tile of A has a line in each row; one of B has in row r the elements p = r and p = r + 16 of every line, side by
+ * side, and A's rows are shuffled to match: p = 0, 16, 1, 17 .. 15, 31.
  */
 #include "kernels.h"
 #include "lines.h"
@@ -66,7 +70,8 @@ static void split_blocks(const float *even, const float *odd, long ld, uint16_t 
 }
 
 /* count lines, of length kc: contiguous ones (element p of line i is x[i * ld + p]), or not (x[p * ld + i]). */
-static void pack_tile(long count, long kc, const float *x, long ld, int contiguous, int lines_are_rows, uint16_t *packed) {
+static void pack_tile(long count, long kc, const float *x, long ld, int contiguous, int lines_are_rows,
+                      uint16_t *packed) {
   float blocks[2][TILE * TILE] __attribute__((aligned(64)));
   const long p_stride = contiguous ? 1 : ld;
   for (long p = 0; p < kc; p += STEP, packed += PARTS) {
@@ -97,8 +102,10 @@ long NAME(packed_length)(long n, long k) { return FLOATS(round_up(n, TILE), roun
 
 void NAME(pack)(long n, long k, const float *b, long ldb, int transpose_b, float *packed) {
   long most = block_length(k);
-  for (long p = 0; p < k; p += most)
-    pack_block(p, min_long(most, k - p), 0, n, b, ldb, transpose_b, (uint16_t *)(packed + FLOATS(round_up(n, TILE), p)));
+  for (long p = 0; p < k; p += most) {
+    float *block = packed + FLOATS(round_up(n, TILE), p);
+    pack_block(p, min_long(most, k - p), 0, n, b, ldb, transpose_b, (uint16_t *)block);
+  }
 }
 
 /* All eight tile registers have 16 rows of 64 bytes. */
@@ -109,16 +116,23 @@ static const struct {
 } tile_configuration = {
     .palette = 1, .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
-/* The results of two tiles of A and two of B, or of one where there is no second one. */
+/* A product is of two tiles of A and two of B, or of one where there is no second one: SUMS results each way. */
 #define SUMS (2 * TILE)
-#define A0(part) _tile_loadd(4, a + (part) * PART, 64)
-#define A1(part) if (below) _tile_loadd(5, a + next_tile + (part) * PART, 64)
-#define B0(part) _tile_loadd(6, b + (part) * PART, 64)
-#define B1(part) if (right) _tile_loadd(7, b + next_tile + (part) * PART, 64)
-#define C00 _tile_dpbf16ps(0, 4, 6)
-#define C01 if (right) _tile_dpbf16ps(1, 4, 7)
-#define C10 if (below) _tile_dpbf16ps(2, 5, 6)
-#define C11 if (below && right) _tile_dpbf16ps(3, 5, 7)
+/* Tile registers 4 to 7: one part of the upper and lower tile of A, and of the left and right tile of B. */
+#define LOAD_UPPER(part) _tile_loadd(4, a + (part) * PART, 64)
+#define LOAD_LOWER(part) \
+  if (below) _tile_loadd(5, a + next_tile + (part) * PART, 64)
+#define LOAD_LEFT(part) _tile_loadd(6, b + (part) * PART, 64)
+#define LOAD_RIGHT(part) \
+  if (right) _tile_loadd(7, b + next_tile + (part) * PART, 64)
+/* Tile registers 0 to 3: the sums. */
+#define UPPER_LEFT _tile_dpbf16ps(0, 4, 6)
+#define UPPER_RIGHT \
+  if (right) _tile_dpbf16ps(1, 4, 7)
+#define LOWER_LEFT \
+  if (below) _tile_dpbf16ps(2, 5, 6)
+#define LOWER_RIGHT \
+  if (below && right) _tile_dpbf16ps(3, 5, 7)
 
 /* Sums [SUMS][SUMS], and where they go: c[rows, columns] = alpha * sums + addend + bias; addend, bias may be NULL. */
 typedef struct {
@@ -130,7 +144,7 @@ typedef struct {
   const float *bias;
   float *c;
   long ldc;
-} Result;
+} __attribute__((aligned(64))) Result;
 
 INLINE void write_vector(const Result *r, long i, long j, long lanes) {
   vec addend = r->addend ? load_some(r->addend + i * r->ld_addend + j, lanes) : (vec){0};
@@ -149,7 +163,12 @@ static inline void write_rows(const Result *r, long first, long end) {
   }
 }
 
-/* sums[SUMS][SUMS]. In every step one factor is loaded for the next product, and the largest product comes last. */
+/*
+ * sums[SUMS][SUMS]. From one product of parts to the next one factor changes, and its tiles are loaded as soon as
+ * they have been used for the last time; the largest product, a1 b1, comes last. Meanwhile the vector units write the
+ * previous result, some rows in each step, and the next tiles of B are prefetched into L2: ahead_step bytes from
+ * ahead on.
+ */
 INLINE void multiply_tiles(const int below, const int right, long steps, const uint16_t *a, const uint16_t *b,
                            const char *ahead, long ahead_step, const Result *previous, float *sums) {
   const long next_tile = steps * PARTS, rows_each = steps ? (SUMS + steps - 1) / steps : SUMS;
@@ -159,16 +178,13 @@ INLINE void multiply_tiles(const int below, const int right, long steps, const u
   _tile_zero(2);
   _tile_zero(3);
   for (long s = 0; s < steps; s++) {
-    A0(2);
-    B0(0);
-    B1(0);
-    A1(2);
-    C00; C01; A0(1); C10; C11; A1(1);
-    C00; C01; C11; B1(1); C10; B0(1);
-    C01; C11; C10; A1(0); C00; A0(0);
-    C11; C10; C00; B0(2); C01; B1(2);
-    C10; C00; B0(0); C11; C01; B1(0);
-    C00; C10; C01; C11;
+    LOAD_UPPER(2); LOAD_LEFT(0); LOAD_RIGHT(0); LOAD_LOWER(2);
+    /* a3 b1 */ UPPER_LEFT; UPPER_RIGHT; LOAD_UPPER(1); LOWER_LEFT; LOWER_RIGHT; LOAD_LOWER(1);
+    /* a2 b1 */ UPPER_LEFT; UPPER_RIGHT; LOWER_RIGHT; LOAD_RIGHT(1); LOWER_LEFT; LOAD_LEFT(1);
+    /* a2 b2 */ UPPER_RIGHT; LOWER_RIGHT; LOWER_LEFT; LOAD_LOWER(0); UPPER_LEFT; LOAD_UPPER(0);
+    /* a1 b2 */ LOWER_RIGHT; LOWER_LEFT; UPPER_LEFT; LOAD_LEFT(2); UPPER_RIGHT; LOAD_RIGHT(2);
+    /* a1 b3 */ LOWER_LEFT; UPPER_LEFT; LOAD_LEFT(0); LOWER_RIGHT; UPPER_RIGHT; LOAD_RIGHT(0);
+    /* a1 b1 */ UPPER_LEFT; LOWER_LEFT; UPPER_RIGHT; LOWER_RIGHT;
     a += PARTS;
     b += PARTS;
     for (long i = 0; i < ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
@@ -182,47 +198,55 @@ INLINE void multiply_tiles(const int below, const int right, long steps, const u
   if (below && right) _tile_stored(3, sums + TILE * SUMS + TILE, SUMS * 4);
 }
 
+/* Rows first .. end - 1 of A, and kc of its columns from p0 on. */
+static void pack_rows(const Gemm *g, long first, long end, long p0, long kc, uint16_t *packed) {
+  for (long i = first; i < end; i += TILE, packed += steps_of(kc) * PARTS) {
+    const float *from = g->transpose_a ? g->a + p0 * g->lda + i : g->a + i * g->lda + p0;
+    pack_tile(min_long(TILE, end - i), kc, from, g->lda, !g->transpose_a, 1, packed);
+  }
+}
+
+/* Where the sums of a block of k that starts at p0 go, from row i and column j on. */
+static void set_target(const Gemm *g, long i, long rows, long j, long columns, long p0, Result *r) {
+  r->rows = rows;
+  r->columns = columns;
+  r->alpha = g->alpha;
+  r->c = g->c + i * g->ldc + j;
+  r->ldc = g->ldc;
+  r->addend = p0 > 0 ? r->c : g->addend ? g->addend + i * g->ld_addend + j : 0;
+  r->ld_addend = p0 > 0 ? g->ldc : g->ld_addend;
+  r->bias = p0 > 0 || !g->bias ? 0 : g->bias + j;
+}
+
 /* Columns j0 .. j0 + n - 1 of the block p0 .. p0 + kc - 1 of k, whose B is packed. */
 static void multiply_block(const Gemm *g, long j0, long n, long p0, long kc, const uint16_t *b, uint16_t *packed_a) {
-  Result results[2] __attribute__((aligned(64)));
-  results[0].rows = results[1].rows = 0;
-  int current = 0;
+  Result results[2], *result = &results[0], *previous = &results[1];
+  previous->rows = 0;
   const long steps = steps_of(kc), tile_length = steps * PARTS;
   for (long first = 0; first < g->m; first += GROUP * TILE) {
-    long end = min_long(first + GROUP * TILE, g->m), pairs = (end - first + SUMS - 1) / SUMS;
-    for (long i = first; i < end; i += TILE) {
-      const float *from = g->transpose_a ? g->a + p0 * g->lda + i : g->a + i * g->lda + p0;
-      pack_tile(min_long(TILE, end - i), kc, from, g->lda, !g->transpose_a, 1, packed_a + (i - first) / TILE * tile_length);
-    }
+    const long end = min_long(first + GROUP * TILE, g->m), pairs = (end - first + SUMS - 1) / SUMS;
+    pack_rows(g, first, end, p0, kc, packed_a);
     for (long j = 0; j < n; j += SUMS) {
-      long width = min_long(SUMS, n - j), column = j0 + j;
-      const uint16_t *right = b + j / TILE * tile_length;
-      const char *next = (const char *)(j + SUMS < n ? right + 2 * tile_length : b);
-      long share = round_up((2 * PARTS * 2 + pairs - 1) / pairs, 64);
-      for (long i = first; i < end; i += SUMS) {
-        long rows = min_long(SUMS, end - i);
-        const uint16_t *left = packed_a + (i - first) / TILE * tile_length;
-        const char *ahead = next + (i - first) / SUMS * share * steps;
-        if (rows > TILE && width > TILE) multiply_tiles(1, 1, steps, left, right, ahead, share, &results[!current], results[current].sums);
-        else if (rows > TILE) multiply_tiles(1, 0, steps, left, right, ahead, share, &results[!current], results[current].sums);
-        else if (width > TILE) multiply_tiles(0, 1, steps, left, right, ahead, share, &results[!current], results[current].sums);
-        else multiply_tiles(0, 0, steps, left, right, ahead, share, &results[!current], results[current].sums);
-        float *c = g->c + i * g->ldc + column;
-        const float *addend = p0 > 0 ? c : g->addend ? g->addend + i * g->ld_addend + column : 0;
-        Result *r = &results[current];
-        r->rows = rows;
-        r->columns = width;
-        r->alpha = g->alpha;
-        r->addend = addend;
-        r->ld_addend = p0 > 0 ? g->ldc : g->ld_addend;
-        r->bias = p0 > 0 || !g->bias ? 0 : g->bias + column;
-        r->c = c;
-        r->ldc = g->ldc;
-        current = !current;
+      const uint16_t *tiles_b = b + j / TILE * tile_length;
+      const char *ahead = (const char *)(j + SUMS < n ? tiles_b + 2 * tile_length : b);
+      /* Each pair of A's tiles prefetches its share of the next pair of B's. */
+      const long columns = min_long(SUMS, n - j), share = round_up((2 * PARTS * 2 + pairs - 1) / pairs, 64);
+      for (long i = first; i < end; i += SUMS, ahead += share * steps) {
+        const long rows = min_long(SUMS, end - i);
+        const uint16_t *tiles_a = packed_a + (i - first) / TILE * tile_length;
+        float *sums = result->sums;
+        if (rows > TILE && columns > TILE) multiply_tiles(1, 1, steps, tiles_a, tiles_b, ahead, share, previous, sums);
+        else if (rows > TILE) multiply_tiles(1, 0, steps, tiles_a, tiles_b, ahead, share, previous, sums);
+        else if (columns > TILE) multiply_tiles(0, 1, steps, tiles_a, tiles_b, ahead, share, previous, sums);
+        else multiply_tiles(0, 0, steps, tiles_a, tiles_b, ahead, share, previous, sums);
+        set_target(g, i, rows, j0 + j, columns, p0, result);
+        Result *written = previous;
+        previous = result;
+        result = written;
       }
     }
   }
-  write_rows(&results[!current], 0, SUMS);
+  write_rows(previous, 0, SUMS);
 }
 
 void NAME(gemm)(const Gemm *g, float *scratch) {

@@ -2,11 +2,12 @@
  * Matrix products: gemm, and pack for a B that is used many times.
  *
  * Three levels of blocks, each sized for a level of the caches:
- *   - k is cut in blocks of kc (block_length: a function of k alone). Within a block, an element of the result is one chain
- *     of fused multiply-adds over p = 0 .. kc - 1; the blocks are then added to c in their order. So a row's bits depend
- *     neither on m nor on which tile the row falls in.
+ *   - k is cut in blocks of kc (block_length: a function of k alone). Within a block, an element of the result is one
+ *     chain of fused multiply-adds over p = 0 .. kc - 1; the blocks are then added to c in their order. So a row's
+ *     bits depend neither on m nor on which tile the row falls in.
  *   - B's kc rows are packed in panels [kc][PANEL] (L2 or L3; each is read once per group of rows).
- *   - A's rows are taken in tiles of at most TILE_ROWS, packed as [kc][rows]; GROUP tiles (L2) meet a panel while it is near.
+ *   - A's rows are taken in tiles of at most TILE_ROWS, packed as [kc][rows]; GROUP tiles (L2) meet a panel while it
+ *     is near.
  * The micro-kernel multiplies a tile by a panel, with the whole [rows, PANEL] result in registers.
  */
 #include "kernels.h"
@@ -25,7 +26,7 @@
 #endif
 
 #define GROUP 8
-/* Columns whose panels are packed together; scratch has the packed A (and the lanes that its last store writes past it) and B. */
+/* Columns whose panels are packed together. In scratch: the packed A, the lanes that its last store writes past it, B. */
 #define MOST_NC 2048
 #define PACKED_A_FLOATS (GROUP * TILE_ROWS * MOST_KC + 64)
 _Static_assert(PACKED_A_FLOATS + (long)MOST_KC * MOST_NC <= SCRATCH_FLOATS, "scratch");
@@ -139,8 +140,8 @@ static Micro *const micro_kernels[TILE_ROWS][2] = {EACH_TILE(TILE_PAIR)};
 static long tile_start(long m, long tiles, long tile) { return tile * (m / tiles) + min_long(tile, m % tiles); }
 
 /*
- * B may come from far (a decoding step reads all weights, for few rows): while a group's tiles meet panel j, each of them
- * prefetches its share of the next panel.
+ * B may come from far (a decoding step reads all weights, for few rows): while a group's tiles meet panel j, each of
+ * them prefetches its share of the next panel.
  */
 static Prefetch prefetch_for(const float *b, long kc, long j, long n, long tile, long tiles) {
   long step = (PANEL + tiles - 1) / tiles, next = j + PANEL < n ? j + PANEL : 0;

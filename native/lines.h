@@ -35,9 +35,10 @@ INLINE vec load_quads(const float *const *rows, long offset) {
 #endif
 
 /*
- * Packing. All four kinds (A and B, as they lie or transposed) bring 1 .. LANES lines, each of length k, side by side:
- * packed[p * stride + i] = line i's element p. LANES floats are stored for every p, in the order of p, so with stride < LANES
- * each store overwrites what the last one left beyond the stride. Lanes past count hold any of the lines, or 0.
+ * Packing. All four kinds (A and B, as they lie or transposed) bring 1 .. LANES lines, each of length k, side by
+ * side: packed[p * stride + i] = line i's element p. LANES floats are stored for every p, in the order of p, so with
+ * stride < LANES each store overwrites what the last one left beyond the stride. Lanes past count hold any of the
+ * lines, or 0.
  */
 
 /* Element p of line i is x[i + p * ld]. */
@@ -49,7 +50,7 @@ static inline void pack_strided(long count, long k, const float *x, long ld, flo
   }
 }
 
-/* Element p of line i is x[i * ld + p]: vectors of four elements of every fourth line, then 4 x 4 transposes in them. */
+/* Element p of line i is x[i * ld + p]: vectors of four elements of every fourth line, then 4 x 4 transposes in each. */
 static inline void pack_lines(long count, long k, const float *x, long ld, float *packed, long stride) {
   const float *lines[LANES];
   for (long i = 0; i < LANES; i++) lines[i] = x + min_long(i, count - 1) * ld;
