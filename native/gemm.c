@@ -26,7 +26,7 @@
 #endif
 
 #define GROUP 8
-/* Columns whose panels are packed together. In scratch: the packed A, the lanes that its last store writes past it, B. */
+/* Columns whose panels are packed together. Scratch: packed A, what its last store writes past it, B. */
 #define MOST_NC 2048
 #define PACKED_A_FLOATS (GROUP * TILE_ROWS * MOST_KC + 64)
 _Static_assert(PACKED_A_FLOATS + (long)MOST_KC * MOST_NC <= SCRATCH_FLOATS, "scratch");

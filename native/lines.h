@@ -50,7 +50,7 @@ static inline void pack_strided(long count, long k, const float *x, long ld, flo
   }
 }
 
-/* Element p of line i is x[i * ld + p]: vectors of four elements of every fourth line, then 4 x 4 transposes in each. */
+/* Element p of line i is x[i * ld + p]: vectors of 4 elements of every fourth line, then 4 x 4 transposes in each. */
 static inline void pack_lines(long count, long k, const float *x, long ld, float *packed, long stride) {
   const float *lines[LANES];
   for (long i = 0; i < LANES; i++) lines[i] = x + min_long(i, count - 1) * ld;
