@@ -1,6 +1,6 @@
 /*
- * Causal attention, forward: a block of query rows goes over the keys in blocks of KEYS and keeps, per row, the greatest
- * score so far and the sums scaled by it, so that sequences of any length need the same working memory.
+ * Causal attention, forward: a block of query rows goes over the keys in blocks of KEYS and keeps, per row, the
+ * greatest score so far and the sums scaled by it, so that sequences of any length need the same working memory.
  */
 #include "attention.h"
 

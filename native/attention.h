@@ -14,11 +14,11 @@
 /* Unrolled whole, so that the tiles stay in registers. */
 #define UNROLLED _Pragma("GCC unroll 16")
 
-/* Query rows of a block and keys of a block (L1 and L2 hold what they need), both multiples of 2 * LANES and of TILE. */
+/* Query rows of a block and keys of a block (L1 and L2 hold what they need): multiples of 2 * LANES and of TILE. */
 #define QUERIES 32
 #define KEYS 256
 
-/* Rows of a tile, 4 or 8: its 2 * TILE vectors of sums, two of the right factor and one of the left fit the registers. */
+/* Rows of a tile, 4 or 8: 2 * TILE vectors of sums, two of the right factor and one of the left fit the registers. */
 #if LANES == 16
 #define TILE 8
 #else
@@ -31,8 +31,8 @@
 INLINE long padded(long size) { return (size + LANES - 1) / LANES * LANES; }
 
 /*
- * Up to QUERIES query rows of one sequence that share a key-value head: its positions one after another, at each of them
- * the heads of the group. Rows past the last one repeat it; what they give is not written.
+ * Up to QUERIES query rows of one sequence that share a key-value head: its positions one after another, at each of
+ * them the heads of the group. Rows past the last one repeat it; what they give is not written.
  */
 typedef struct {
   long rows;
@@ -210,8 +210,8 @@ INLINE void multiply(vec c[TILE][2], int vectors, long depth, const float *a, lo
 #define CHUNK 32
 
 /*
- * c[i][j] = the sum over d < size of rows[i * ld + d] columns[d * QUERIES + j]: TILE keys by one or two vectors of query
- * rows. partial [TILE][QUERIES] is overwritten.
+ * c[i][j] = the sum over d < size of rows[i * ld + d] columns[d * QUERIES + j]: TILE keys by one or two vectors of
+ * query rows. partial [TILE][QUERIES] is overwritten.
  */
 INLINE void dot_products(vec c[TILE][2], int vectors, long size, const float *rows, long ld, const float *columns,
                          float *partial) {
