@@ -298,7 +298,7 @@ static void run_cache_write(Run *run) {
 static void require_pages(Run *run, const int32_t *lists, long most, const int32_t *lengths, long least, long count,
                           long pages) {
   for (long i = 0; i < count && run->problem == NULL; i++) {
-    long used = (lengths[i] + PAGE - 1L) / PAGE;
+    long used = (lengths[i] + (PAGE - 1L)) / PAGE;
     if (lengths[i] < least) report(run, "a sequence has no such length");
     else if (used > most) report(run, "a sequence has more positions than pages");
     else require_indices(run, lists + i * most, used, pages);
