@@ -8,6 +8,7 @@
 #include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "kernels.h"
@@ -700,6 +701,22 @@ static napi_value packed_length(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* adviseHugePages(array): to be asked before its memory is used for the first time. Nothing is lost where it is refused. */
+static napi_value advise_huge_pages(napi_env env, napi_callback_info info) {
+  size_t count = 1, length;
+  napi_value array;
+  napi_typedarray_type type;
+  void *data;
+  if (napi_get_cb_info(env, info, &count, &array, NULL, NULL) != napi_ok || count != 1 ||
+      napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_float32_array)
+    return fail(env, "expected a Float32Array");
+  const uintptr_t huge = 1L << 21;
+  uintptr_t start = ((uintptr_t)data + huge - 1) / huge * huge;
+  uintptr_t end = ((uintptr_t)data + length * sizeof(float)) / huge * huge;
+  if (end > start) madvise((void *)start, end - start, MADV_HUGEPAGE);
+  return NULL;
+}
+
 static napi_value list_names(napi_env env, int count, const char *(*name)(int)) {
   napi_value list, item;
   napi_create_array_with_length(env, (size_t)count, &list);
@@ -723,6 +740,8 @@ NAPI_MODULE_INIT(/* env, exports */) {
   napi_set_named_property(env, exports, "pagePositions", value);
   napi_create_function(env, "run", NAPI_AUTO_LENGTH, run_program, NULL, &value);
   napi_set_named_property(env, exports, "run", value);
+  napi_create_function(env, "adviseHugePages", NAPI_AUTO_LENGTH, advise_huge_pages, NULL, &value);
+  napi_set_named_property(env, exports, "adviseHugePages", value);
   napi_create_function(env, "packedLength", NAPI_AUTO_LENGTH, packed_length, NULL, &value);
   napi_set_named_property(env, exports, "packedLength", value);
   return exports;

@@ -6,7 +6,7 @@
 import type { AdamWOptions } from "../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { createWasmMemory } from "./adamw-wasm.ts";
-import type { Kernels } from "./kernels/addon.ts";
+import { newValues, type Kernels } from "./kernels/addon.ts";
 import type { ParameterLayout } from "./llama-parameters.ts";
 import { kernelOptimizer, wasmOptimizer, type Optimizer } from "./optimizer.ts";
 
@@ -55,7 +55,7 @@ export class ParameterStore implements SharedVectors {
     const length = layout.totalLength;
     const isTrained = !frozen && length <= MOST_TRAINED_PARAMETERS;
     if (kernels) {
-      const vector = (values: number) => new Float32Array(new SharedArrayBuffer(4 * values));
+      const vector = (values: number) => newValues(values, { shared: true });
       const trainedLength = isTrained ? length : 0;
       this.weights = shared?.weights ?? vector(length);
       this.gradient = vector(trainedLength);

@@ -18,6 +18,7 @@ interface Addon {
   readonly sourceDigest: string;
   run(set: number, program: Float64Array, arrays: readonly KernelArray[], profile?: Float64Array): void;
   packedLength(set: number, columns: number, depth: number): number;
+  adviseHugePages(array: Float32Array): void;
 }
 
 /** What kernels read and write. */
@@ -114,6 +115,14 @@ export function findKernels(): Kernels | undefined {
   }
   if (addon === undefined || sets.length === 0) return undefined;
   return new Kernels(addon, choice ? sets.indexOf(choice) : 0);
+}
+
+/** Values, all 0, in memory that large products read faster, where there are kernels to tell the system so. */
+export function newValues(length: number, options: { readonly shared?: boolean } = {}): Float32Array {
+  const bytes = 4 * length;
+  const values = new Float32Array(options.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+  loadAddon()?.adviseHugePages(values);
+  return values;
 }
 
 /** All sets of kernels that this processor has. */

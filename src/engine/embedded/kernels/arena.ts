@@ -1,4 +1,5 @@
 /** Memory for the matrices of one computation, taken in order and given back in the opposite order. */
+import { newValues } from "./addon.ts";
 import { matrixOf, valuesOf, type Matrix, type Values } from "./matrix.ts";
 
 /** Least size of a block, in values. */
@@ -30,7 +31,7 @@ export class Arena {
     for (;;) {
       const block = this.#blocks[this.#block];
       if (block === undefined) {
-        this.#blocks.push(new Float32Array(Math.max(LEAST_BLOCK, length)));
+        this.#blocks.push(newValues(Math.max(LEAST_BLOCK, length)));
       } else if (this.#used + length <= block.length) {
         const offset = this.#used;
         this.#used = Math.ceil((offset + length) / ALIGNMENT) * ALIGNMENT;

@@ -4,8 +4,8 @@ import type { Arena } from "./arena.ts";
 import type { AttentionOperands } from "./kernel-program.ts";
 import { columnsOf, rowsOf, type Matrix } from "./matrix.ts";
 import { Normed } from "./normed.ts";
-import { project, projectBackward, withPacked, type ProjectionRecord, type RightSide } from "./projection.ts";
-import { rowBlocks } from "./row-blocks.ts";
+import { project, projectBackward, type ProjectionRecord } from "./projection.ts";
+import { rowBlocks, type RowBlock } from "./row-blocks.ts";
 import type { Context } from "./training-program.ts";
 import type { LayerWeights } from "./training-weights.ts";
 
@@ -40,12 +40,10 @@ export class AttentionPart {
     const rows = stream.rows;
     this.#norm = new Normed(context, weights.attentionNorm, stream);
     const all = this.#newHeads(rows, arena);
-    withPacked(context, weights.queryKeyValue, true, (packed) => {
-      for (const { start, count } of rowBlocks(rows)) {
-        const x = this.#norm.write(start, count);
-        this.#records.push(project(context, weights.queryKeyValue, x, { packed, to: rowsOf(all, start, count) }));
-      }
-    });
+    for (const { start, count } of rowBlocks(rows)) {
+      const x = this.#norm.write(start, count);
+      this.#records.push(project(context, weights.queryKeyValue, x, { to: rowsOf(all, start, count) }));
+    }
     this.#projected = this.#split(all);
 
     let { queries, keys } = this.#projected;
@@ -97,33 +95,25 @@ export class AttentionPart {
       program.attentionBackward(this.#operands, { attended, queries, keys, values });
       this.#turn([queries, keys], -1);
     }
-    if (this.#isLowest) this.#projectBackward(all, undefined);
-    else {
-      withPacked(this.#context, this.#weights.queryKeyValue, false, (packed) =>
-        this.#projectBackward(all, { packed, flow }),
-      );
-    }
+    rowBlocks(rows).forEach((block, index) => this.#projectBackward(block, index, { gradient: all, flow }));
     temporary.release(mark);
   }
 
   /** From the gradient of queries, keys and values to that of the norm, and of the stream unless nothing lies below. */
   #projectBackward(
-    gradient: Matrix,
-    below: { readonly packed: readonly RightSide[]; readonly flow: Matrix } | undefined,
+    { start, count }: RowBlock,
+    index: number,
+    { gradient, flow }: { readonly gradient: Matrix; readonly flow: Matrix },
   ): void {
-    const { temporary, accumulate } = this.#context;
-    rowBlocks(gradient.rows).forEach(({ start, count }, block) => {
-      const mark = temporary.mark;
-      const x = this.#norm.rows(start, count);
-      const input = below && { packed: below.packed, to: temporary.matrix(count, x.columns) };
-      const through = { x, gradient: rowsOf(gradient, start, count), record: this.#records[block]! };
-      projectBackward(this.#context, this.#weights.queryKeyValue, through, {
-        input,
-        accumulate: accumulate || block > 0,
-      });
-      if (input) this.#norm.backward(input.to, { to: rowsOf(below.flow, start, count), start, add: true });
-      temporary.release(mark);
-    });
+    const { temporary } = this.#context;
+    const mark = temporary.mark;
+    const to = this.#isLowest ? undefined : temporary.matrix(count, flow.columns);
+    const x = this.#norm.rows(start, count);
+    const through = { x, gradient: rowsOf(gradient, start, count), record: this.#records[index]! };
+    const accumulate = this.#context.accumulate || index > 0;
+    projectBackward(this.#context, this.#weights.queryKeyValue, through, { to, accumulate });
+    if (to) this.#norm.backward(to, { to: rowsOf(flow, start, count), start, add: true });
+    temporary.release(mark);
   }
 
   /** Turns heads by their rows' positions, in place. */

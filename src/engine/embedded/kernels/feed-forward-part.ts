@@ -1,15 +1,7 @@
 /** A layer's second half, as commands: what was attended to goes back into the stream, then the feed-forward part. */
 import { columnsOf, rowsOf, type Matrix } from "./matrix.ts";
 import { Normed } from "./normed.ts";
-import {
-  outputsOf,
-  project,
-  projectBackward,
-  withPacked,
-  type ProjectionRecord,
-  type RightSide,
-  type Writing,
-} from "./projection.ts";
+import { outputsOf, project, projectBackward, type ProjectionRecord } from "./projection.ts";
 import { rowBlocks, type RowBlock } from "./row-blocks.ts";
 import type { Context } from "./training-program.ts";
 import type { LayerWeights } from "./training-weights.ts";
@@ -55,42 +47,35 @@ export class FeedForwardPart {
     this.#norm = new Normed(context, weights.feedForwardNorm, middle);
     this.#gateAndUp = arena.matrix(keptRows, 2 * width);
     this.#gated = arena.matrix(keptRows, width);
-    this.#records = withPackedAll(context, weights, true, (packed) =>
-      blocks.map(({ start, count }) => {
-        const part = (matrix: Matrix): Matrix => rowsOf(matrix, start, count);
-        const kept = (matrix: Matrix): Matrix => rowsOf(matrix, withGradients ? start : 0, count);
-        const [gateAndUp, gated] = [kept(this.#gateAndUp), kept(this.#gated)];
-        const { attentionOutput, down } = weights;
-        const ofAttended = { packed: packed.attentionOutput, to: part(middle), addend: part(stream) };
-        const attendedRecord = project(context, attentionOutput, part(attended), ofAttended);
-        const x = this.#norm.write(start, count);
-        const ofNorm = { packed: packed.gateAndUp, to: gateAndUp };
-        const gateAndUpRecord = project(context, weights.gateAndUp, x, ofNorm);
-        program.swiGlu(columnsOf(gateAndUp, 0, width), columnsOf(gateAndUp, width, width), gated);
-        const ofGated = { packed: packed.down, to: part(above), addend: part(middle) };
-        const downRecord = project(context, down, gated, ofGated);
-        return { attended: attendedRecord, gateAndUp: gateAndUpRecord, down: downRecord };
-      }),
-    );
+    this.#records = blocks.map(({ start, count }) => {
+      const part = (matrix: Matrix): Matrix => rowsOf(matrix, start, count);
+      const kept = (matrix: Matrix): Matrix => rowsOf(matrix, withGradients ? start : 0, count);
+      const [gateAndUp, gated] = [kept(this.#gateAndUp), kept(this.#gated)];
+      const { attentionOutput, down } = weights;
+      const ofAttended = { to: part(middle), addend: part(stream) };
+      const attendedRecord = project(context, attentionOutput, part(attended), ofAttended);
+      const x = this.#norm.write(start, count);
+      const ofNorm = { to: gateAndUp };
+      const gateAndUpRecord = project(context, weights.gateAndUp, x, ofNorm);
+      program.swiGlu(columnsOf(gateAndUp, 0, width), columnsOf(gateAndUp, width, width), gated);
+      const ofGated = { to: part(above), addend: part(middle) };
+      const downRecord = project(context, down, gated, ofGated);
+      return { attended: attendedRecord, gateAndUp: gateAndUpRecord, down: downRecord };
+    });
   }
 
   /** Makes `flow`, the gradient of the stream above, that of the stream below; writes the gradient of `attended`. */
   backward(flow: Matrix, attendedGradient: Matrix): void {
-    withPackedAll(this.#context, this.#weights, false, (packed) => {
-      rowBlocks(flow.rows).forEach((rows, block) =>
-        this.#backwardBlock(rows, block, { flow, attendedGradient, packed }),
-      );
-    });
+    rowBlocks(flow.rows).forEach((rows, block) => this.#backwardBlock(rows, block, { flow, attendedGradient }));
   }
 
   #backwardBlock(
     { start, count }: RowBlock,
     block: number,
-    whole: { readonly flow: Matrix; readonly attendedGradient: Matrix; readonly packed: PackedLayer },
+    whole: { readonly flow: Matrix; readonly attendedGradient: Matrix },
   ): void {
     const { program, temporary } = this.#context;
     const { attentionOutput, gateAndUp, down } = this.#weights;
-    const { packed } = whole;
     const record = this.#records[block]!;
     const accumulate = this.#context.accumulate || block > 0;
     const width = this.#gated.columns;
@@ -100,7 +85,7 @@ export class FeedForwardPart {
 
     const gated = temporary.matrix(count, width);
     const throughDown = { x: part(this.#gated), gradient: flow, record: record.down };
-    projectBackward(this.#context, down, throughDown, { input: { packed: packed.down, to: gated }, accumulate });
+    projectBackward(this.#context, down, throughDown, { to: gated, accumulate });
 
     const both = temporary.matrix(count, 2 * width);
     program.swiGluBackward(part(columnsOf(this.#gateAndUp, 0, width)), part(columnsOf(this.#gateAndUp, width, width)), {
@@ -111,32 +96,11 @@ export class FeedForwardPart {
 
     const normed = temporary.matrix(count, flow.columns);
     const throughBoth = { x: this.#norm.rows(start, count), gradient: both, record: record.gateAndUp };
-    projectBackward(this.#context, gateAndUp, throughBoth, {
-      input: { packed: packed.gateAndUp, to: normed },
-      accumulate,
-    });
+    projectBackward(this.#context, gateAndUp, throughBoth, { to: normed, accumulate });
     this.#norm.backward(normed, { to: flow, start, add: true });
 
     const throughAttended = { x: part(this.#attended), gradient: flow, record: record.attended };
-    projectBackward(this.#context, attentionOutput, throughAttended, {
-      input: { packed: packed.attentionOutput, to: part(whole.attendedGradient) },
-      accumulate,
-    });
+    projectBackward(this.#context, attentionOutput, throughAttended, { to: part(whole.attendedGradient), accumulate });
     temporary.release(mark);
   }
 }
-
-type PackedLayer = Readonly<Record<"attentionOutput" | "gateAndUp" | "down", readonly RightSide[]>>;
-
-/** `withPacked` for all three projections. */
-const withPackedAll = <T>(
-  writing: Writing,
-  weights: LayerWeights,
-  transposed: boolean,
-  work: (packed: PackedLayer) => T,
-): T =>
-  withPacked(writing, weights.attentionOutput, transposed, (attentionOutput) =>
-    withPacked(writing, weights.gateAndUp, transposed, (gateAndUp) =>
-      withPacked(writing, weights.down, transposed, (down) => work({ attentionOutput, gateAndUp, down })),
-    ),
-  );

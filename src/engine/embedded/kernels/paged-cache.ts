@@ -4,6 +4,7 @@
  * begin in a page of their own. Pages that nobody needs any more are used again.
  */
 import { headSize, type LlamaConfig } from "../llama-parameters.ts";
+import { newValues } from "./addon.ts";
 import type { CacheLayer } from "./kernel-program.ts";
 
 /** The pages of the first pool; a larger one has twice as many as the one before. */
@@ -20,7 +21,7 @@ export class PagedCache {
   /** Positions of a page. */
   readonly #pagePositions: number;
   readonly #pageLength: number;
-  #pages: Float32Array | undefined;
+  #pages: Float32Array = new Float32Array();
   #pageCount = 0;
   readonly #free: number[] = [];
 
@@ -38,7 +39,7 @@ export class PagedCache {
 
   /** The pool, another one when it has grown. */
   get pages(): Float32Array {
-    return (this.#pages ??= new Float32Array());
+    return this.#pages;
   }
 
   layer(layer: number): CacheLayer {
@@ -69,7 +70,7 @@ export class PagedCache {
 
   /** Lets go of all pages and their memory. */
   clear(): void {
-    this.#pages = undefined;
+    this.#pages = new Float32Array();
     this.#pageCount = 0;
     this.#free.length = 0;
   }
@@ -82,7 +83,7 @@ export class PagedCache {
   #grow(): void {
     const before = this.#pageCount;
     this.#pageCount = Math.max(FIRST_PAGES, 2 * before);
-    const larger = new Float32Array(this.#pageCount * this.#pageLength);
+    const larger = newValues(this.#pageCount * this.#pageLength);
     larger.set(this.pages);
     this.#pages = larger;
     for (let page = this.#pageCount - 1; page >= before; page--) this.#free.push(page);

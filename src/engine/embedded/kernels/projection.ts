@@ -3,7 +3,7 @@
  * In the comments x is [N, K], y and its gradient g [N, M], W [M, K].
  */
 import type { Arena } from "./arena.ts";
-import type { KernelProgram, Product } from "./kernel-program.ts";
+import type { KernelProgram } from "./kernel-program.ts";
 import { columnsOf, type Matrix, type Values } from "./matrix.ts";
 
 /** A parameter, and where its gradient is added up if it is trained. */
@@ -45,54 +45,27 @@ export interface Writing {
   readonly temporary: Arena;
 }
 
-/** W in a product, as it is or packed. */
-export type RightSide = Pick<Product, "right" | "transposeRight">;
-
-/** Larger matrices (a head of 150,000 tokens, say) are read where they are: a product packs as much as it is at. */
-const MOST_PACKED = 1 << 24;
-
 /** What the backward pass needs of the forward pass: h = s·x·Aᵀ of every adapter. */
 export type ProjectionRecord = readonly Matrix[];
 
-/**
- * Lets `work` go on with the matrices of a projection packed once for all products that it writes: their right sides, of
- * x·Wᵀ or of g·W.
- */
-export function withPacked<T>(
-  { program, temporary }: Writing,
-  { parts }: Projection,
-  transposed: boolean,
-  work: (packed: readonly RightSide[]) => T,
-): T {
-  const mark = temporary.mark;
-  const packed = parts.map(({ weight: { value } }): RightSide => {
-    const [columns, depth] = transposed ? [value.rows, value.columns] : [value.columns, value.rows];
-    const length = program.packedLength(columns, depth);
-    if (length > MOST_PACKED) return { right: value, transposeRight: transposed };
-    return { right: program.pack(value, transposed, temporary.values(length)) };
-  });
-  const result = work(packed);
-  temporary.release(mark);
-  return result;
-}
-
-/** to = x·Wᵀ + bias (+ addend), with what the adapters add. `packed` are the parts' matrices, transposed. */
+/** to = x·Wᵀ + bias (+ addend), with what the adapters add. */
 export function project(
   { program, arena }: Writing,
   projection: Projection,
   x: Matrix,
-  { packed, to, addend }: { readonly packed: readonly RightSide[]; readonly to: Matrix; readonly addend?: Matrix },
+  { to, addend }: { readonly to: Matrix; readonly addend?: Matrix },
 ): ProjectionRecord {
-  projection.parts.forEach(({ start, weight, bias }, i) => {
+  for (const { start, weight, bias } of projection.parts) {
     const columns = (matrix: Matrix): Matrix => columnsOf(matrix, start, weight.value.rows);
     program.product({
       left: x,
-      ...packed[i]!,
+      right: weight.value,
+      transposeRight: true,
       to: columns(to),
       addend: addend && columns(addend),
       bias: bias?.value,
     });
-  });
+  }
   return projection.adapters.map(({ start, a, b, scale }) => {
     const h = arena.matrix(x.rows, a.value.rows);
     const target = columnsOf(to, start, b.value.rows);
@@ -104,20 +77,15 @@ export function project(
 
 /**
  * Adds to the parameters' gradients (`accumulate`; else writes those of matrices anew): d(W) = gᵀ·x, d(bias) = Σ g over
- * rows; for an adapter with e = s·g·B: d(A) = eᵀ·x, d(B) = gᵀ·h. Writes d(x) = g·W + e·A to `to`, with the parts' matrices in
- * `packed`.
+ * rows; for an adapter with e = s·g·B: d(A) = eᵀ·x, d(B) = gᵀ·h. Writes d(x) = g·W + e·A to `to`, if there is one.
  */
 export function projectBackward(
   { program, temporary }: Writing,
   projection: Projection,
   flow: { readonly x: Matrix; readonly gradient: Matrix; readonly record: ProjectionRecord },
-  options: {
-    readonly input: { readonly packed: readonly RightSide[]; readonly to: Matrix } | undefined;
-    readonly accumulate: boolean;
-  },
+  { to, accumulate }: { readonly to: Matrix | undefined; readonly accumulate: boolean },
 ): void {
   const { x, gradient, record } = flow;
-  const { input, accumulate } = options;
   const addTo = (sum: Matrix | undefined, left: Matrix, right: Matrix): void => {
     if (sum) program.product({ left, transposeLeft: true, right, to: sum, addend: accumulate ? sum : undefined });
   };
@@ -125,9 +93,7 @@ export function projectBackward(
     const g = columnsOf(gradient, start, weight.value.rows);
     addTo(weight.gradient, g, x);
     if (bias?.gradient) program.addColumnSums(g, bias.gradient);
-    if (!input) return;
-    const { packed, to } = input;
-    program.product({ left: g, ...packed[i]!, to, addend: i === 0 ? undefined : to });
+    if (to) program.product({ left: g, right: weight.value, to, addend: i === 0 ? undefined : to });
   });
   projection.adapters.forEach(({ start, a, b, scale }, i) => {
     const mark = temporary.mark;
@@ -136,7 +102,7 @@ export function projectBackward(
     program.product({ left: g, right: b.value, factor: scale, to: e });
     addTo(a.gradient, e, x);
     addTo(b.gradient, g, record[i]!);
-    if (input) program.product({ left: e, right: a.value, to: input.to, addend: input.to });
+    if (to) program.product({ left: e, right: a.value, to, addend: to });
     temporary.release(mark);
   });
 }

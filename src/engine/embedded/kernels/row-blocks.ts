@@ -1,6 +1,7 @@
-/** Rows go through neighbouring products in blocks, so that what lies between them stays in the processor's cache. */
+/** Rows go through neighbouring products in blocks, so that what lies between them takes little memory. */
 
-const BLOCK_ROWS = 256;
+/** So many rows that packing a matrix for their product costs little. */
+const BLOCK_ROWS = 1024;
 
 /** A run of rows. */
 export interface RowBlock {
