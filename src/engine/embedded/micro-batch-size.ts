@@ -1,8 +1,8 @@
 /** How many tokens are computed at once, so that the activations of a wide model with a large vocabulary fit too. */
 import { headSize, type LlamaConfig } from "./llama-parameters.ts";
 
-/** A micro-batch has at most so many padded tokens: more is not faster. */
-const MOST_TOKENS = 4096;
+/** A micro-batch has at most so many tokens (ONNX Runtime's with padding): more is not faster. */
+const MOST_TOKENS = { kernels: 2048, runtime: 4096 } as const;
 /** And at most as many as are estimated to take so much memory. */
 const MOST_BYTES = 2 ** 31;
 /** Sequences of so many tokens are assumed where a model allows longer ones. */
@@ -35,5 +35,6 @@ export function activationBytesPerToken(config: LlamaConfig, { withGradients, by
 
 /** A longer sequence is computed alone. */
 export function microBatchTokens(config: LlamaConfig, computation: Computation): number {
-  return Math.min(MOST_TOKENS, Math.max(1, Math.floor(MOST_BYTES / activationBytesPerToken(config, computation))));
+  const most = computation.byKernels ? MOST_TOKENS.kernels : MOST_TOKENS.runtime;
+  return Math.min(most, Math.max(1, Math.floor(MOST_BYTES / activationBytesPerToken(config, computation))));
 }
