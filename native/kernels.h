@@ -1,9 +1,9 @@
 /*
- * The embedded engine's compute kernels: float32, row-major, one thread. Every file but addon.c is compiled once per
- * instruction set (ISA is the suffix of its symbols), and addon.c picks a set when it is loaded.
+ * The embedded engine's compute kernels: float32, row-major, one thread. The files that have them are compiled once per
+ * instruction set (ISA is the suffix of their symbols); kernel-sets.c finds out which sets the processor has.
  *
- * What a row of a result is, in its last bit, depends on that row's inputs and the fixed extents alone: never on how many
- * rows there are, or which others.
+ * What a row of a result is, in its last bit, depends on that row's inputs and the fixed extents alone: never on how
+ * many rows there are, or which others.
  */
 #ifndef MUCODE_KERNELS_H
 #define MUCODE_KERNELS_H
@@ -103,7 +103,7 @@ typedef struct {
 /* A kernel set. scratch has SCRATCH_FLOATS floats. ld: floats from one row to the next. */
 typedef struct {
   const char *name;
-  /* gemm.c */
+  /* gemm.c, or gemm-amx.c */
   void (*gemm)(const Gemm *, float *scratch);
   /* Floats that pack writes for B [k, n]. */
   long (*packed_length)(long n, long k);
@@ -152,10 +152,14 @@ typedef struct {
 
 /* Every kernel is declared as its member above, for the instruction set being compiled. */
 #ifdef ISA
-#define KERNEL(name) __typeof__(*((Kernels *)0)->name) NAME(name)
-KERNEL(gemm);
-KERNEL(packed_length);
-KERNEL(pack);
+#define KERNEL_OF(name, set) __typeof__(*((Kernels *)0)->name) JOIN(name, set)
+#define KERNEL(name) KERNEL_OF(name, ISA)
+/* Those that the tile unit has of its own. */
+#define PRODUCTS(set)            \
+  KERNEL_OF(gemm, set);          \
+  KERNEL_OF(packed_length, set); \
+  KERNEL_OF(pack, set)
+PRODUCTS(ISA);
 KERNEL(attention);
 KERNEL(attention_backward);
 KERNEL(decode_attention);
