@@ -104,7 +104,9 @@ export class Replica {
     const batches = openMicroBatches(config, store, { kernels, threads: threadsEach, adapter });
     this.#trainer = new Trainer(config, this.#trained, batches);
     const sampled = adapter ? new MergedWeights(store, adapter) : store;
-    this.#decoder = kernels ? new KernelDecoder(config, sampled, { kernels }) : new OnnxDecoder(config, sampled);
+    this.#decoder = kernels
+      ? new KernelDecoder(config, sampled, { kernels: kernels.forFewRows })
+      : new OnnxDecoder(config, sampled);
     this.#sampler = new Sampler(config, this.#decoder, { endTokens });
   }
 

@@ -40,6 +40,15 @@ export class Kernels {
     this.name = addon.sets[set]!;
   }
 
+  /**
+   * The set for products with few rows, such as decoding's, which wait for the weights: those that the tile unit (`amx`)
+   * multiplies by take a half more memory once they are packed.
+   */
+  get forFewRows(): Kernels {
+    const set = this.name === "amx" ? this.#addon.sets.indexOf("avx512") : this.#set;
+    return new Kernels(this.#addon, set);
+  }
+
   get pagePositions(): number {
     return this.#addon.pagePositions;
   }
