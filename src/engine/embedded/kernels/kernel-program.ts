@@ -1,6 +1,6 @@
 /**
  * A list of kernel commands under construction, then run at once. Each method is one kernel of `native/kernels.h`, where
- * its formula is; the order of the arguments is the one in which `native/addon.c` reads them.
+ * its formula is; the order of the arguments is the one in which `native/commands.c` reads them.
  */
 import type { KernelArray, Kernels } from "./addon.ts";
 import type { AdamWScalars } from "../optimizer.ts";
