@@ -127,16 +127,33 @@ static napi_value packed_length(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* The one argument, a Float32Array; false once its absence is an exception. */
+static bool read_floats(napi_env env, napi_callback_info info, void **data, size_t *length) {
+  size_t count = 1;
+  napi_value array;
+  napi_typedarray_type type;
+  if (napi_get_cb_info(env, info, &count, &array, NULL, NULL) == napi_ok && count == 1 &&
+      napi_get_typedarray_info(env, array, &type, length, data, NULL, NULL) == napi_ok && type == napi_float32_array)
+    return true;
+  fail(env, "expected a Float32Array");
+  return false;
+}
+
+/* bytesToLine(array): from its start to the first that begins a cache line. */
+static napi_value bytes_to_line(napi_env env, napi_callback_info info) {
+  size_t length;
+  void *data;
+  napi_value result = NULL;
+  if (read_floats(env, info, &data, &length)) napi_create_uint32(env, (uint32_t)(-(uintptr_t)data % 64), &result);
+  return result;
+}
+
 /* adviseHugePages(array): to be asked before its memory is used for the first time. Nothing is lost where it is
    refused. */
 static napi_value advise_huge_pages(napi_env env, napi_callback_info info) {
-  size_t count = 1, length;
-  napi_value array;
-  napi_typedarray_type type;
+  size_t length;
   void *data;
-  if (napi_get_cb_info(env, info, &count, &array, NULL, NULL) != napi_ok || count != 1 ||
-      napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_float32_array)
-    return fail(env, "expected a Float32Array");
+  if (!read_floats(env, info, &data, &length)) return NULL;
   const uintptr_t huge = 1L << 21;
   uintptr_t start = ((uintptr_t)data + huge - 1) / huge * huge;
   uintptr_t end = ((uintptr_t)data + length * sizeof(float)) / huge * huge;
@@ -169,6 +186,8 @@ NAPI_MODULE_INIT(/* env, exports */) {
   napi_set_named_property(env, exports, "run", value);
   napi_create_function(env, "adviseHugePages", NAPI_AUTO_LENGTH, advise_huge_pages, NULL, &value);
   napi_set_named_property(env, exports, "adviseHugePages", value);
+  napi_create_function(env, "bytesToLine", NAPI_AUTO_LENGTH, bytes_to_line, NULL, &value);
+  napi_set_named_property(env, exports, "bytesToLine", value);
   napi_create_function(env, "packedLength", NAPI_AUTO_LENGTH, packed_length, NULL, &value);
   napi_set_named_property(env, exports, "packedLength", value);
   return exports;

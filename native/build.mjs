@@ -55,7 +55,7 @@ try {
   const built = onceSources.map((name) => compile(name, `${name}.o`, once));
   for (const [set, flags] of Object.entries(sets))
     for (const name of kernelSources) built.push(compile(name, `${set}-${name}.o`, [`-DISA=${set}`, ...flags]));
-  built.push(compile(tileSource, `${tileSource}.o`, ["-DISA=amx", ...avx512, "-mamx-tile", "-mamx-bf16"]));
+  built.push(compile(tileSource, `${tileSource}.o`, ["-DISA=amx", ...avx512, "-mamx-tile", "-mamx-bf16", "-mprfchw"]));
   mkdirSync(dirname(addon), { recursive: true });
   // Under another name first: processes that have the addon loaded keep the file that they have.
   const link = ["-shared", "-s", "-static-libgcc", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-o", unfinished];

@@ -163,6 +163,16 @@ static inline void write_rows(const Result *r, long first, long end) {
   }
 }
 
+/* Asks for rows first .. end - 1 of where results will go, and of what is added to them. */
+static inline void prefetch_rows(const Result *r, long first, long end) {
+  for (long i = first; i < end && i < r->rows; i++) {
+    const float *c = r->c + i * r->ldc, *addend = r->addend + i * r->ld_addend;
+    for (long j = 0; j < SUMS; j += LANES) __builtin_prefetch(c + min_long(j, r->columns - 1), 1);
+    for (long j = 0; j < SUMS && r->addend && r->addend != r->c; j += LANES)
+      __builtin_prefetch(addend + min_long(j, r->columns - 1));
+  }
+}
+
 /*
  * sums[SUMS][SUMS]. From one product of parts to the next one factor changes, and its tiles are loaded as soon as
  * they have been used for the last time; the largest product, a1 b1, comes last. Meanwhile the vector units write the
@@ -170,7 +180,8 @@ static inline void write_rows(const Result *r, long first, long end) {
  * ahead on.
  */
 INLINE void multiply_tiles(const int below, const int right, long steps, const uint16_t *a, const uint16_t *b,
-                           const char *ahead, long ahead_step, const Result *previous, float *sums) {
+                           const char *ahead, long ahead_step, const Result *previous, Result *result) {
+  float *sums = result->sums;
   const long next_tile = steps * PARTS, rows_each = steps ? (SUMS + steps - 1) / steps : SUMS;
   __asm__ volatile("" ::: "memory"); /* the loads below do not tell the compiler what they read */
   _tile_zero(0);
@@ -189,6 +200,7 @@ INLINE void multiply_tiles(const int below, const int right, long steps, const u
     b += PARTS;
     for (long i = 0; i < ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
     ahead += ahead_step;
+    prefetch_rows(result, s * rows_each, (s + 1) * rows_each);
     write_rows(previous, s * rows_each, (s + 1) * rows_each);
   }
   if (steps == 0) write_rows(previous, 0, SUMS);
@@ -234,12 +246,11 @@ static void multiply_block(const Gemm *g, long j0, long n, long p0, long kc, con
       for (long i = first; i < end; i += SUMS, ahead += share * steps) {
         const long rows = min_long(SUMS, end - i);
         const uint16_t *tiles_a = packed_a + (i - first) / TILE * tile_length;
-        float *sums = result->sums;
-        if (rows > TILE && columns > TILE) multiply_tiles(1, 1, steps, tiles_a, tiles_b, ahead, share, previous, sums);
-        else if (rows > TILE) multiply_tiles(1, 0, steps, tiles_a, tiles_b, ahead, share, previous, sums);
-        else if (columns > TILE) multiply_tiles(0, 1, steps, tiles_a, tiles_b, ahead, share, previous, sums);
-        else multiply_tiles(0, 0, steps, tiles_a, tiles_b, ahead, share, previous, sums);
         set_target(g, i, rows, j0 + j, columns, p0, result);
+        if (rows > TILE && columns > TILE) multiply_tiles(1, 1, steps, tiles_a, tiles_b, ahead, share, previous, result);
+        else if (rows > TILE) multiply_tiles(1, 0, steps, tiles_a, tiles_b, ahead, share, previous, result);
+        else if (columns > TILE) multiply_tiles(0, 1, steps, tiles_a, tiles_b, ahead, share, previous, result);
+        else multiply_tiles(0, 0, steps, tiles_a, tiles_b, ahead, share, previous, result);
         Result *written = previous;
         previous = result;
         result = written;

@@ -19,6 +19,8 @@ interface Addon {
   run(set: number, program: Float64Array, arrays: readonly KernelArray[], profile?: Float64Array): void;
   packedLength(set: number, columns: number, depth: number): number;
   adviseHugePages(array: Float32Array): void;
+  /** From the start of an array to the first of its bytes that begins a cache line. */
+  bytesToLine(array: Float32Array): number;
 }
 
 /** What kernels read and write. */
@@ -126,11 +128,20 @@ export function findKernels(): Kernels | undefined {
   return new Kernels(addon, choice ? sets.indexOf(choice) : 0);
 }
 
-/** Values, all 0, in memory that large products read faster, where there are kernels to tell the system so. */
+const LINE_BYTES = 64;
+
+/**
+ * Values, all 0. For kernels they begin a cache line, else rows whose length is a multiple of one would lie across a
+ * line more, and their memory is what large products read faster.
+ */
 export function newValues(length: number, options: { readonly shared?: boolean } = {}): Float32Array {
   const bytes = 4 * length;
-  const values = new Float32Array(options.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
-  loadAddon()?.adviseHugePages(values);
+  const addon = length > 0 ? loadAddon() : undefined;
+  const memory = addon ? bytes + LINE_BYTES : bytes;
+  const buffer = options.shared ? new SharedArrayBuffer(memory) : new ArrayBuffer(memory);
+  if (addon === undefined) return new Float32Array(buffer);
+  const values = new Float32Array(buffer, addon.bytesToLine(new Float32Array(buffer)), length);
+  addon.adviseHugePages(values);
   return values;
 }
 
