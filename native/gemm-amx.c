@@ -24,7 +24,7 @@
 /* bfloat16 numbers in a part, and in the three of them. */
 #define PART (TILE * STEP)
 #define PARTS (3 * PART)
-#define MOST_KC 256
+#define MOST_KC 384
 /* Tiles of A packed together. */
 #define GROUP 12
 /* Columns whose tiles are packed together, behind the packed A. */
@@ -90,12 +90,22 @@ static void pack_tile(long count, long kc, const float *x, long ld, int contiguo
   }
 }
 
+/* Any count of lines. Memory is read in its order: where lines are not contiguous, a step of all tiles at a time. */
+static void pack_tiles(long count, long kc, const float *x, long ld, int contiguous, int lines_are_rows,
+                       uint16_t *packed) {
+  const long tile_length = steps_of(kc) * PARTS, length = contiguous ? kc : STEP;
+  for (long p = 0; p < kc; p += length, packed += PARTS) {
+    for (long i = 0; i < count; i += TILE) {
+      const float *from = contiguous ? x + i * ld : x + p * ld + i;
+      pack_tile(min_long(TILE, count - i), min_long(length, kc - p), from, ld, contiguous, lines_are_rows,
+                packed + i / TILE * tile_length);
+    }
+  }
+}
+
 /* Rows p0 .. p0 + kc - 1 and columns j0 .. j0 + n - 1 of B. */
 static void pack_block(long p0, long kc, long j0, long n, const float *b, long ldb, int transpose_b, uint16_t *packed) {
-  for (long j = 0; j < n; j += TILE, packed += steps_of(kc) * PARTS) {
-    const float *from = transpose_b ? b + (j0 + j) * ldb + p0 : b + p0 * ldb + j0 + j;
-    pack_tile(min_long(TILE, n - j), kc, from, ldb, transpose_b, 0, packed);
-  }
+  pack_tiles(n, kc, transpose_b ? b + j0 * ldb + p0 : b + p0 * ldb + j0, ldb, transpose_b, 0, packed);
 }
 
 long NAME(packed_length)(long n, long k) { return FLOATS(round_up(n, TILE), round_up(k, STEP)); }
@@ -212,10 +222,8 @@ INLINE void multiply_tiles(const int below, const int right, long steps, const u
 
 /* Rows first .. end - 1 of A, and kc of its columns from p0 on. */
 static void pack_rows(const Gemm *g, long first, long end, long p0, long kc, uint16_t *packed) {
-  for (long i = first; i < end; i += TILE, packed += steps_of(kc) * PARTS) {
-    const float *from = g->transpose_a ? g->a + p0 * g->lda + i : g->a + i * g->lda + p0;
-    pack_tile(min_long(TILE, end - i), kc, from, g->lda, !g->transpose_a, 1, packed);
-  }
+  const float *from = g->transpose_a ? g->a + p0 * g->lda + first : g->a + first * g->lda + p0;
+  pack_tiles(end - first, kc, from, g->lda, !g->transpose_a, 1, packed);
 }
 
 /* Where the sums of a block of k that starts at p0 go, from row i and column j on. */
