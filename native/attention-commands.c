@@ -95,15 +95,6 @@ static void require_pages(Run *run, const int32_t *lists, long most, const int32
   }
 }
 
-/* The kernel has the scores of at least one query, of all positions that it sees, in its working memory. */
-static void require_room_for_scores(Run *run, const DecodeAttention *d) {
-  if (run->problem != NULL) return;
-  for (long g = 0; g < d->groups; g++)
-    for (long row = d->group_starts[g]; row < d->group_starts[g + 1]; row++)
-      if ((long)d->prompt_lengths[g] + d->own_lengths[row] + 2 * PAGE + 2 * d->cache.size > SCRATCH_FLOATS)
-        report(run, "a sequence is too long");
-}
-
 void run_decode_attention(Run *run) {
   long pages;
   DecodeAttention d = {.cache = read_cache(run, &pages)};
@@ -133,6 +124,5 @@ void run_decode_attention(Run *run) {
   if (run->problem != NULL) return;
   require_pages(run, d.prompt_pages, d.most_prompt_pages, d.prompt_lengths, 0, d.groups, pages);
   require_pages(run, d.own_pages, d.most_own_pages, d.own_lengths, 1, rows, pages);
-  require_room_for_scores(run, &d);
   if (run->problem == NULL) run->kernels->decode_attention(&d, run->scratch);
 }

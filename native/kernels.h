@@ -61,6 +61,7 @@ typedef struct {
 /*
  * Keys and values of decoded sequences lie in pages of PAGE positions. A page has, for each layer and in it for each
  * key-value head, keys [PAGE / 16][size][16] (16 positions side by side, for the lanes of a vector) and values [PAGE][size].
+ * Until the last of 16 positions is written, their keys are [16][size]; so the 16 are written in order, each once.
  */
 #define PAGE 32
 
@@ -70,8 +71,8 @@ typedef struct {
 } PagedCache;
 
 /*
- * One query row per sequence. Sequences with a common prompt are neighbours and form a group. A row's prompt and own
- * positions with 2 size + 2 PAGE on top are at most SCRATCH_FLOATS, and there is at least one of them.
+ * One query row per sequence. Sequences with a common prompt are neighbours and form a group. Each has at least one
+ * position, and the lengths are those that have been written: which keys are turned follows from them.
  */
 typedef struct {
   PagedCache cache;

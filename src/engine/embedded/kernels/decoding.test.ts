@@ -10,7 +10,7 @@ import {
   valuesIn,
   worstError,
 } from "../../../../test/framed-memory.ts";
-import { createRandom, shuffled, type Random } from "../../../random.ts";
+import { createRandom, randomInteger, shuffled, type Random } from "../../../random.ts";
 import { allKernels, type Kernels } from "./addon.ts";
 import { KernelProgram, type CacheLayer } from "./kernel-program.ts";
 import { columnsOf, matrixOf, rowsOf, type Matrix } from "./matrix.ts";
@@ -60,7 +60,7 @@ interface Positions {
   readonly values: readonly Float32Array[];
 }
 
-/** The cache of a case, with every layer's keys and values of prompts and rows written in an order of no meaning. */
+/** The cache of a case, with every layer's keys and values of prompts and rows, each written in two parts. */
 class FilledCache {
   readonly prompts: readonly Positions[];
   readonly rows: readonly (readonly Positions[])[];
@@ -82,21 +82,24 @@ class FilledCache {
     );
     const write = (length: number): Positions => {
       const pages = free.splice(0, Math.ceil(length / pagePositions));
-      const order = shuffled(
-        random,
-        Array.from({ length }, (_, position) => position),
-      );
       const places = Int32Array.from(
-        order,
-        (at) => pages[Math.floor(at / pagePositions)]! * pagePositions + (at % pagePositions),
+        { length },
+        (_, at) => pages[Math.floor(at / pagePositions)]! * pagePositions + (at % pagePositions),
       );
+      const split = randomInteger(random, length + 1);
       const layers = Array.from({ length: LAYERS }, (_, layer) => {
         const both = framed(length, 2 * width, () => normal(random), { gap: 1 });
         const parts = [columnsOf(both, 0, width), columnsOf(both, width, width)] as const;
-        const program = new KernelProgram(kernels);
-        if (length > 0) program.cacheWrite(this.layer(layer), { data: places }, ...parts);
-        program.run();
-        return parts.map((part) => inOrder(part, order)) as [Float32Array, Float32Array];
+        for (const [start, end] of [
+          [0, split],
+          [split, length],
+        ] as const) {
+          const [keys, values] = parts.map((part) => rowsOf(part, start, end - start)) as [Matrix, Matrix];
+          const program = new KernelProgram(kernels);
+          if (start < end) program.cacheWrite(this.layer(layer), { data: places.slice(start, end) }, keys, values);
+          program.run();
+        }
+        return parts.map(valuesIn) as [Float32Array, Float32Array];
       });
       return { pages, length, keys: layers.map(([keys]) => keys), values: layers.map(([, values]) => values) };
     };
@@ -109,13 +112,6 @@ class FilledCache {
     const extents = { pageCount: this.#pageCount, layerCount: LAYERS, layer, keyValueHeadCount, headSize };
     return { pages: this.#pages, ...extents };
   }
-}
-
-/** Row i of the matrix is of position order[i]. */
-function inOrder(matrix: Matrix, order: readonly number[]): Float32Array {
-  const result = new Float32Array(matrix.rows * matrix.columns);
-  for (const [i, position] of order.entries()) result.set(valuesIn(rowsOf(matrix, i, 1)), position * matrix.columns);
-  return result;
 }
 
 /** One step of rows in groups, each of which has a prompt. */
