@@ -7,22 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "kernel-sets.h"
 
+enum { SCRATCH_BYTES = SCRATCH_FLOATS * sizeof(float) };
+
 static void release_scratch(napi_env env, void *scratch, void *hint) {
   (void)env;
   (void)hint;
-  free(scratch);
+  munmap(scratch, SCRATCH_BYTES);
 }
 
-/* Each thread's own working memory, made when first needed. */
+/* Each thread's own working memory, made when first needed. Straight from the system, which has it back with the thread. */
 static float *scratch_of(napi_env env) {
   void *scratch = NULL;
   napi_get_instance_data(env, &scratch);
   if (scratch == NULL) {
-    if (posix_memalign(&scratch, 64, SCRATCH_FLOATS * sizeof(float)) != 0) return NULL;
+    scratch = mmap(NULL, SCRATCH_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (scratch == MAP_FAILED) return NULL;
     napi_set_instance_data(env, scratch, release_scratch, NULL);
   }
   return scratch;
@@ -148,6 +152,18 @@ static napi_value bytes_to_line(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* discard(array): gives the system the array's memory back, whose values are 0 or undefined from then on. */
+static napi_value discard(napi_env env, napi_callback_info info) {
+  size_t length;
+  void *data;
+  if (!read_floats(env, info, &data, &length)) return NULL;
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t start = ((uintptr_t)data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)data + length * sizeof(float)) / page * page;
+  if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+  return NULL;
+}
+
 /* adviseHugePages(array): to be asked before its memory is used for the first time. Nothing is lost where it is
    refused. */
 static napi_value advise_huge_pages(napi_env env, napi_callback_info info) {
@@ -186,6 +202,8 @@ NAPI_MODULE_INIT(/* env, exports */) {
   napi_set_named_property(env, exports, "run", value);
   napi_create_function(env, "adviseHugePages", NAPI_AUTO_LENGTH, advise_huge_pages, NULL, &value);
   napi_set_named_property(env, exports, "adviseHugePages", value);
+  napi_create_function(env, "discard", NAPI_AUTO_LENGTH, discard, NULL, &value);
+  napi_set_named_property(env, exports, "discard", value);
   napi_create_function(env, "bytesToLine", NAPI_AUTO_LENGTH, bytes_to_line, NULL, &value);
   napi_set_named_property(env, exports, "bytesToLine", value);
   napi_create_function(env, "packedLength", NAPI_AUTO_LENGTH, packed_length, NULL, &value);

@@ -6,7 +6,7 @@
 import type { AdamWOptions } from "../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { createWasmMemory } from "./adamw-wasm.ts";
-import { newValues, type Kernels } from "./kernels/addon.ts";
+import { discardValues, newValues, type Kernels } from "./kernels/addon.ts";
 import type { ParameterLayout } from "./llama-parameters.ts";
 import { kernelOptimizer, wasmOptimizer, type Optimizer } from "./optimizer.ts";
 
@@ -48,10 +48,12 @@ export class ParameterStore implements SharedVectors {
   version = 0;
   /** Whether `gradient` is to be taken for zero, whatever it holds. */
   gradientIsClear = true;
+  readonly #isShared: boolean;
   readonly #optimizer: Optimizer | undefined;
 
   constructor(layout: ParameterLayout, { frozen = false, kernels, shared }: StoreOptions = {}) {
     this.layout = layout;
+    this.#isShared = kernels !== undefined;
     const length = layout.totalLength;
     const isTrained = !frozen && length <= MOST_TRAINED_PARAMETERS;
     if (kernels) {
@@ -88,6 +90,13 @@ export class ParameterStore implements SharedVectors {
   view(vector: Float32Array, name: string): Float32Array {
     const { offset, length } = this.layout.byName.get(name)!;
     return vector.subarray(offset, offset + length);
+  }
+
+  /** Gives memory that threads share back: the own gradient's, and with `all` that of what replicas have in common. */
+  discard({ all }: { readonly all: boolean }): void {
+    if (!this.#isShared) return;
+    const { weights, moment1, moment2 } = this;
+    for (const vector of all ? [this.gradient, weights, moment1, moment2] : [this.gradient]) discardValues(vector);
   }
 
   /** Makes the gradient's memory be what it is to be taken for. */

@@ -62,6 +62,8 @@ export class Replica {
   readonly #pending: PendingRequest[] = [];
   #sampling = false;
   readonly #kernels: Kernels | undefined;
+  /** Whether it has read the weights itself, as the first of the replicas does. */
+  readonly #hasRead: boolean;
   #exchange: GradientExchange | undefined;
   #sharedExchange: SharedExchange | undefined;
 
@@ -79,7 +81,7 @@ export class Replica {
     if ("directory" in source) {
       const { directory, ...how } = source;
       const reading = { ...how, threads, memory: { kernels, shared }, ...(onNotice && { onNotice }) };
-      return new Replica(await readCheckpoint(directory, reading), { threads, kernels });
+      return new Replica(await readCheckpoint(directory, reading), { threads, kernels, hasRead: !shared });
     }
     const { config, tokenizer: tokenizerFiles, seed } = source;
     validateLlamaConfig(config);
@@ -87,17 +89,18 @@ export class Replica {
     const store = new ParameterStore(layoutParameters(config), { kernels, shared: shared?.model });
     if (!shared) initializeParameters(store.layout, store.weights, seed);
     const checkpoint = { config, tokenizerFiles, tokenizer, endTokens: [tokenizer.endToken], store };
-    return new Replica(checkpoint, { threads, kernels });
+    return new Replica(checkpoint, { threads, kernels, hasRead: !shared });
   }
 
   private constructor(
     checkpoint: LoadedCheckpoint,
-    options: { readonly threads: number; readonly kernels: Kernels | undefined },
+    options: { readonly threads: number; readonly kernels: Kernels | undefined; readonly hasRead: boolean },
   ) {
     const { config, endTokens, store, adapter } = checkpoint;
     const { kernels } = options;
     this.#checkpoint = checkpoint;
     this.#kernels = kernels;
+    this.#hasRead = options.hasRead;
     const { replicas, threadsEach } = replicasFor(options.threads, kernels ? 0 : store.weights.byteLength);
     this.#replicaCount = replicas;
     this.#trained = adapter?.store ?? store;
@@ -194,9 +197,13 @@ export class Replica {
     this.#trained.requireTrainable();
   }
 
+  /** The replica that has read what all share is to be closed last. */
   async close(): Promise<void> {
     await this.#trainer.close();
     await this.#decoder.close();
+    const { store, adapter } = this.#checkpoint;
+    store.discard({ all: this.#hasRead });
+    adapter?.store.discard({ all: this.#hasRead });
   }
 
   /** What a training state has to fit. */

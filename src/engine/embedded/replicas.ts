@@ -159,7 +159,10 @@ export class Replicas {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#handles.map((handle) => handle.close()));
+    // The first one gives back what all of them share.
+    const [first, ...others] = this.#handles;
+    await Promise.all(others.map((handle) => handle.close()));
+    await first.close();
   }
 
   /** Every replica does the same. */

@@ -19,6 +19,7 @@ interface Addon {
   run(set: number, program: Float64Array, arrays: readonly KernelArray[], profile?: Float64Array): void;
   packedLength(set: number, columns: number, depth: number): number;
   adviseHugePages(array: Float32Array): void;
+  discard(array: Float32Array): void;
   /** From the start of an array to the first of its bytes that begins a cache line. */
   bytesToLine(array: Float32Array): number;
 }
@@ -143,6 +144,14 @@ export function newValues(length: number, options: { readonly shared?: boolean }
   const values = new Float32Array(buffer, addon.bytesToLine(new Float32Array(buffer)), length);
   addon.adviseHugePages(values);
   return values;
+}
+
+/**
+ * Gives the system the memory of values back that nobody reads any more. Memory that threads share is freed some time after all
+ * of them have let go of it, which may be long.
+ */
+export function discardValues(values: Float32Array): void {
+  if (values.length > 0) loadAddon()?.discard(values);
 }
 
 /** All sets of kernels that this processor has. */
