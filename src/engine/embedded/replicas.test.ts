@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createRandom } from "../../random.ts";
 import type { Datum, SampledToken, TrainableModel } from "../engine.ts";
 import { trainTokenizer } from "../tokenizer-training.ts";
@@ -62,152 +62,161 @@ async function weightsOf(model: TrainableModel, name: string): Promise<Buffer> {
   return readFile(join(directory, name, "model.safetensors"));
 }
 
-describe("replicas", () => {
-  it("train as one does, within rounding, and in every bit as the same number of them did before", async () => {
-    const [one, two, twin, three] = await Promise.all([create(1), create(2), create(2), create(3)]);
-    const expected = await train(one, 0, 6);
-    for (const model of [two, three]) {
-      const seen = await train(model, 0, 6);
-      seen.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 4));
-    }
-    await train(twin, 0, 6);
-    expect((await weightsOf(twin, "twin")).equals(await weightsOf(two, "two"))).toBe(true);
-    const scores = await Promise.all([one, two, three].map((model) => model.forward(someData(7))));
-    scores[0]!.forEach((row, i) =>
-      row.forEach((value, t) => {
-        expect(scores[1]![i]![t]).toBeCloseTo(value, 3);
-        expect(scores[2]![i]![t]).toBeCloseTo(value, 3);
-      }),
-    );
-    await Promise.all([one, two, twin, three].map((model) => model.close()));
+/** By the kernels that are taken here, where there are any, and by ONNX Runtime, which needs copies of the weights. */
+describe.each(["", "onnxruntime"])("computed by %j:", (choice) => {
+  beforeAll(() => {
+    vi.stubEnv("MUCODE_KERNELS", choice);
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
   });
 
-  it("stopped, saved, and gone on with give what they would have given, also one replica after two", async () => {
-    const file = join(directory, "state.safetensors");
-    const [straight, stopped, resumed, single] = await Promise.all([create(2), create(2), create(2), create(1)]);
-    await train(straight, 0, 6);
-    await train(stopped, 0, 3);
-    await stopped.saveTrainingState(file);
-    await resumed.loadTrainingState(file);
-    await train(resumed, 3, 6);
-    expect((await weightsOf(straight, "a")).equals(await weightsOf(resumed, "b"))).toBe(true);
-    await single.loadTrainingState(file);
-    await train(single, 3, 6);
-    const [expected, found] = await Promise.all([straight.forward(someData(7)), single.forward(someData(7))]);
-    found.forEach((row, i) => row.forEach((value, t) => expect(value).toBeCloseTo(expected[i]![t]!, 3)));
-    await Promise.all([straight, stopped, resumed, single].map((model) => model.close()));
-  });
-
-  it("are without the gradient of a call that was aborted, all of them", async () => {
-    const [aborted, undisturbed] = await Promise.all([create(2), create(2)]);
-    const controller = new AbortController();
-    for (const model of [aborted, undisturbed]) await model.forwardBackward(someData(1));
-    const many = Array.from({ length: 60 }, (_, i) => someData(i, 20)).flat();
-    const call = aborted.forwardBackward(many, controller.signal);
-    setTimeout(() => controller.abort(new Error("enough")), 20);
-    await expect(call).rejects.toThrow("enough");
-    const norms = await Promise.all([aborted, undisturbed].map((model) => model.optimizerStep(adamW)));
-    expect(norms[0]).toEqual(norms[1]);
-    expect(await aborted.forward(someData(2))).toEqual(await undisturbed.forward(someData(2)));
-    await Promise.all([aborted.close(), undisturbed.close()]);
-  });
-
-  it("change nothing when the gradient is not finite", async () => {
-    const model = await create(2);
-    const before = await weightsOf(model, "before");
-    const [datum] = someData(1);
-    const weights = datum!.weights.map((_, t) => (t === 0 ? 0 : 1e38));
-    await model.forwardBackward([
-      { tokens: datum!.tokens, weights },
-      { tokens: datum!.tokens, weights },
-    ]);
-    expect((await model.optimizerStep(adamW)).gradientNorm).not.toSatisfy(Number.isFinite);
-    expect((await weightsOf(model, "after")).equals(before)).toBe(true);
-    expect((await model.optimizerStep(adamW)).gradientNorm).toBe(0);
-    await model.close();
-  });
-
-  it("sample what one samples, in every bit, however many samples a prompt has", async () => {
-    const [one, two] = await Promise.all([create(1), create(2)]);
-    for (const count of [3, 40]) {
-      const seeds = Array.from({ length: count }, (_, i) => i);
-      const request = { tokens: Int32Array.of(20, 30, 40), seeds, temperature: 1, maxTokens: 30 };
-      expect(await two.sample(request)).toEqual(await one.sample(request));
-    }
-    await Promise.all([one.close(), two.close()]);
-  });
-});
-
-describe("a listener", () => {
-  const request = {
-    tokens: Int32Array.of(20, 30, 40),
-    seeds: Array.from({ length: 20 }, (_, i) => i),
-    temperature: 1,
-    maxTokens: 30,
-  };
-
-  it("hears every token of every sample, and ends the samples it wants to end where it does", async () => {
-    const model = await create(2);
-    const whole = await model.sample(request);
-    const heard = request.seeds.map((): SampledToken[] => []);
-    const samples = await model.sample({
-      ...request,
-      onToken: (token) => {
-        heard[token.sampleIndex]!.push(token);
-        return token.sampleIndex % 2 === 0 && heard[token.sampleIndex]!.length === 5 ? "stop" : undefined;
-      },
-    });
-    samples.forEach((sample, i) => {
-      const ended = i % 2 === 0 && whole[i]!.logprobs.length > 5;
-      const { tokens, logprobs, stopReason } = whole[i]!;
-      expect(sample).toEqual(
-        ended ? { tokens: tokens.slice(0, 5), logprobs: logprobs.slice(0, 5), stopReason: "length" } : whole[i],
+  describe("replicas", () => {
+    it("train as one does, within rounding, and in every bit as the same number of them did before", async () => {
+      const [one, two, twin, three] = await Promise.all([create(1), create(2), create(2), create(3)]);
+      const expected = await train(one, 0, 6);
+      for (const model of [two, three]) {
+        const seen = await train(model, 0, 6);
+        seen.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 4));
+      }
+      await train(twin, 0, 6);
+      expect((await weightsOf(twin, "twin")).equals(await weightsOf(two, "two"))).toBe(true);
+      const scores = await Promise.all([one, two, three].map((model) => model.forward(someData(7))));
+      scores[0]!.forEach((row, i) =>
+        row.forEach((value, t) => {
+          expect(scores[1]![i]![t]).toBeCloseTo(value, 3);
+          expect(scores[2]![i]![t]).toBeCloseTo(value, 3);
+        }),
       );
-      expect(heard[i]!.map(({ logprob }) => logprob)).toEqual([...(ended ? logprobs.slice(0, 5) : logprobs)]);
-      expect(heard[i]!.at(-1)!.stopReason).toBe(ended ? undefined : stopReason);
+      await Promise.all([one, two, twin, three].map((model) => model.close()));
     });
-    await model.close();
+
+    it("stopped, saved, and gone on with give what they would have given, also one replica after two", async () => {
+      const file = join(directory, "state.safetensors");
+      const [straight, stopped, resumed, single] = await Promise.all([create(2), create(2), create(2), create(1)]);
+      await train(straight, 0, 6);
+      await train(stopped, 0, 3);
+      await stopped.saveTrainingState(file);
+      await resumed.loadTrainingState(file);
+      await train(resumed, 3, 6);
+      expect((await weightsOf(straight, "a")).equals(await weightsOf(resumed, "b"))).toBe(true);
+      await single.loadTrainingState(file);
+      await train(single, 3, 6);
+      const [expected, found] = await Promise.all([straight.forward(someData(7)), single.forward(someData(7))]);
+      found.forEach((row, i) => row.forEach((value, t) => expect(value).toBeCloseTo(expected[i]![t]!, 3)));
+      await Promise.all([straight, stopped, resumed, single].map((model) => model.close()));
+    });
+
+    it("are without the gradient of a call that was aborted, all of them", async () => {
+      const [aborted, undisturbed] = await Promise.all([create(2), create(2)]);
+      const controller = new AbortController();
+      for (const model of [aborted, undisturbed]) await model.forwardBackward(someData(1));
+      const many = Array.from({ length: 60 }, (_, i) => someData(i, 20)).flat();
+      const call = aborted.forwardBackward(many, controller.signal);
+      setTimeout(() => controller.abort(new Error("enough")), 20);
+      await expect(call).rejects.toThrow("enough");
+      const norms = await Promise.all([aborted, undisturbed].map((model) => model.optimizerStep(adamW)));
+      expect(norms[0]).toEqual(norms[1]);
+      expect(await aborted.forward(someData(2))).toEqual(await undisturbed.forward(someData(2)));
+      await Promise.all([aborted.close(), undisturbed.close()]);
+    });
+
+    it("change nothing when the gradient is not finite", async () => {
+      const model = await create(2);
+      const before = await weightsOf(model, "before");
+      const [datum] = someData(1);
+      const weights = datum!.weights.map((_, t) => (t === 0 ? 0 : 1e38));
+      await model.forwardBackward([
+        { tokens: datum!.tokens, weights },
+        { tokens: datum!.tokens, weights },
+      ]);
+      expect((await model.optimizerStep(adamW)).gradientNorm).not.toSatisfy(Number.isFinite);
+      expect((await weightsOf(model, "after")).equals(before)).toBe(true);
+      expect((await model.optimizerStep(adamW)).gradientNorm).toBe(0);
+      await model.close();
+    });
+
+    it("sample what one samples, in every bit, however many samples a prompt has", async () => {
+      const [one, two] = await Promise.all([create(1), create(2)]);
+      for (const count of [3, 40]) {
+        const seeds = Array.from({ length: count }, (_, i) => i);
+        const request = { tokens: Int32Array.of(20, 30, 40), seeds, temperature: 1, maxTokens: 30 };
+        expect(await two.sample(request)).toEqual(await one.sample(request));
+      }
+      await Promise.all([one.close(), two.close()]);
+    });
   });
 
-  it("that throws rejects the request, and the next one is answered", async () => {
-    const model = await create(2);
-    let heard = 0;
-    const failing = model.sample({
-      ...request,
-      onToken: () => {
-        heard++;
-        throw new Error("the listener broke");
-      },
-    });
-    await expect(failing).rejects.toThrow("the listener broke");
-    // One of each of the two replicas at most.
-    expect(heard).toBeLessThanOrEqual(2);
-    expect(await model.sample(request)).toHaveLength(20);
-    await model.close();
-  });
-});
+  describe("a listener", () => {
+    const request = {
+      tokens: Int32Array.of(20, 30, 40),
+      seeds: Array.from({ length: 20 }, (_, i) => i),
+      temperature: 1,
+      maxTokens: 30,
+    };
 
-/** Runs a program with the built library, `model` being one with two replicas in the middle of a long call. */
-async function runProgram(rest: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  await (await create(1)).save(join(directory, "model"));
-  const built = new URL("../../../dist/engine/embedded/embedded-model.js", import.meta.url).href;
-  const program = `
+    it("hears every token of every sample, and ends the samples it wants to end where it does", async () => {
+      const model = await create(2);
+      const whole = await model.sample(request);
+      const heard = request.seeds.map((): SampledToken[] => []);
+      const samples = await model.sample({
+        ...request,
+        onToken: (token) => {
+          heard[token.sampleIndex]!.push(token);
+          return token.sampleIndex % 2 === 0 && heard[token.sampleIndex]!.length === 5 ? "stop" : undefined;
+        },
+      });
+      samples.forEach((sample, i) => {
+        const ended = i % 2 === 0 && whole[i]!.logprobs.length > 5;
+        const { tokens, logprobs, stopReason } = whole[i]!;
+        expect(sample).toEqual(
+          ended ? { tokens: tokens.slice(0, 5), logprobs: logprobs.slice(0, 5), stopReason: "length" } : whole[i],
+        );
+        expect(heard[i]!.map(({ logprob }) => logprob)).toEqual([...(ended ? logprobs.slice(0, 5) : logprobs)]);
+        expect(heard[i]!.at(-1)!.stopReason).toBe(ended ? undefined : stopReason);
+      });
+      await model.close();
+    });
+
+    it("that throws rejects the request, and the next one is answered", async () => {
+      const model = await create(2);
+      let heard = 0;
+      const failing = model.sample({
+        ...request,
+        onToken: () => {
+          heard++;
+          throw new Error("the listener broke");
+        },
+      });
+      await expect(failing).rejects.toThrow("the listener broke");
+      // One of each of the two replicas at most.
+      expect(heard).toBeLessThanOrEqual(2);
+      expect(await model.sample(request)).toHaveLength(20);
+      await model.close();
+    });
+  });
+
+  /** Runs a program with the built library, `model` being one with two replicas in the middle of a long call. */
+  async function runProgram(rest: string): Promise<{ code: number; stdout: string; stderr: string }> {
+    await (await create(1)).save(join(directory, "model"));
+    const built = new URL("../../../dist/engine/embedded/embedded-model.js", import.meta.url).href;
+    const program = `
     import { loadEmbeddedModel } from ${JSON.stringify(built)};
     const open = () => loadEmbeddedModel({ directory: ${JSON.stringify(join(directory, "model"))}, threads: 2 });
     const model = await open();
     const tokens = Int32Array.from({ length: 128 }, (_, t) => t);
     const data = Array.from({ length: 400 }, () => ({ tokens, weights: new Float32Array(128).fill(1, 1) }));
     ${rest}`;
-  const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { timeout: 60_000 });
-  return run.then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
-  );
-}
+    const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { timeout: 60_000 });
+    return run.then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+  }
 
-describe("a process with an engine", () => {
-  it("has an event loop that goes on while the engine works", async () => {
-    const { stdout } = await runProgram(`
+  describe("a process with an engine", () => {
+    it("has an event loop that goes on while the engine works", async () => {
+      const { stdout } = await runProgram(`
       let turns = 0;
       const timer = setInterval(() => turns++, 10);
       const started = performance.now();
@@ -215,30 +224,30 @@ describe("a process with an engine", () => {
       clearInterval(timer);
       console.log(turns / ((performance.now() - started) / 10));
       await model.close();`);
-    expect(Number(stdout)).toBeGreaterThan(0.3);
-  });
+      expect(Number(stdout)).toBeGreaterThan(0.3);
+    });
 
-  it("ends with the code it wants, whatever the engine is doing", async () => {
-    const { code, stderr } = await runProgram(`
+    it("ends with the code it wants, whatever the engine is doing", async () => {
+      const { code, stderr } = await runProgram(`
       void model.forwardBackward(data);
       setTimeout(() => process.exit(3), 50);`);
-    expect({ code, stderr }).toMatchObject({ code: 3, stderr: "" });
-    const thrown = await runProgram(`
+      expect({ code, stderr }).toMatchObject({ code: 3, stderr: "" });
+      const thrown = await runProgram(`
       void model.forwardBackward(data);
       setTimeout(() => { throw new Error("of the program"); }, 50);`);
-    expect(thrown.code).toBe(1);
-    expect(thrown.stderr).toContain("of the program");
-  });
-
-  it("ends by itself when nothing is asked of the engine any more, closed or not", async () => {
-    expect(await runProgram(`await model.forward(data.slice(0, 2)); console.log("done");`)).toMatchObject({
-      code: 0,
-      stdout: "done\n",
+      expect(thrown.code).toBe(1);
+      expect(thrown.stderr).toContain("of the program");
     });
-  });
 
-  it("can have several engines at work, and has their memory back once they are closed", async () => {
-    const { code, stdout } = await runProgram(`
+    it("ends by itself when nothing is asked of the engine any more, closed or not", async () => {
+      expect(await runProgram(`await model.forward(data.slice(0, 2)); console.log("done");`)).toMatchObject({
+        code: 0,
+        stdout: "done\n",
+      });
+    });
+
+    it("can have several engines at work, and has their memory back once they are closed", async () => {
+      const { code, stdout } = await runProgram(`
       await model.close();
       const bytes = () => process.memoryUsage.rss();
       const start = bytes();
@@ -251,7 +260,8 @@ describe("a process with an engine", () => {
         await Promise.all(models.map((model) => model.close()));
       }
       console.log((bytes() - start) / (most - start));`);
-    expect(code).toBe(0);
-    expect(Number(stdout)).toBeLessThan(0.5);
+      expect(code).toBe(0);
+      expect(Number(stdout)).toBeLessThan(0.5);
+    });
   });
 });
