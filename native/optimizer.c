@@ -28,11 +28,9 @@ static inline void widen(vec v, wide halves[2]) {
 #if LANES == 16
   halves[0] = (wide)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
   halves[1] = (wide)_mm512_cvtps_pd((__m256)_mm512_extractf64x4_pd((__m512d)v, 1));
-#elif LANES == 8
+#else
   halves[0] = (wide)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
   halves[1] = (wide)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)v, 1));
-#else
-  for (int i = 0; i < LANES; i++) halves[i / (LANES / 2)][i % (LANES / 2)] = v[i];
 #endif
 }
 

@@ -24,6 +24,4 @@ static inline double log_double(double x) {
   return (double)exponent * 0.69314718055994530942 + 2 * f * series;
 }
 
-static inline float log_scalar(float x) { return (float)log_double(x); }
-
 #endif

@@ -3,16 +3,14 @@
 #define MUCODE_VECTOR_H
 #include <stdint.h>
 #include <string.h>
-#ifdef __AVX2__
 #include <immintrin.h>
-#endif
 
 #if defined(__AVX512F__)
 #define LANES 16
 #elif defined(__AVX2__)
 #define LANES 8
 #else
-#define LANES 4
+#error "AVX2 or AVX-512"
 #endif
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
@@ -31,7 +29,7 @@ static inline void store_some(float *x, vec v, long lanes) {
   else _mm512_mask_storeu_ps(x, (__mmask16)((1u << lanes) - 1), (__m512)v);
 }
 static inline vec sqrt_vec(vec v) { return (vec)_mm512_sqrt_ps((__m512)v); }
-#elif defined(__AVX2__)
+#else
 static inline ivec first_lanes(long lanes) { return (ivec){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)lanes; }
 static inline vec load_some(const float *x, long lanes) {
   return lanes >= LANES ? load(x) : (vec)_mm256_maskload_ps(x, (__m256i)first_lanes(lanes));
@@ -41,19 +39,6 @@ static inline void store_some(float *x, vec v, long lanes) {
   else _mm256_maskstore_ps(x, (__m256i)first_lanes(lanes), (__m256)v);
 }
 static inline vec sqrt_vec(vec v) { return (vec)_mm256_sqrt_ps((__m256)v); }
-#else
-static inline vec load_some(const float *x, long lanes) {
-  vec v = {0};
-  memcpy(&v, x, sizeof(float) * (size_t)(lanes < LANES ? lanes : LANES));
-  return v;
-}
-static inline void store_some(float *x, vec v, long lanes) {
-  memcpy(x, &v, sizeof(float) * (size_t)(lanes < LANES ? lanes : LANES));
-}
-static inline vec sqrt_vec(vec v) {
-  for (int i = 0; i < LANES; i++) v[i] = __builtin_sqrtf(v[i]);
-  return v;
-}
 #endif
 
 /*
@@ -81,10 +66,8 @@ static inline float sum_lanes(vec v) {
   v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m128 low = _mm512_castps512_ps128((__m512)v);
   const __m128 four = low + _mm_castsi128_ps(_mm512_extracti32x4_epi32((__m512i)v, 1));
-#elif LANES == 8
-  const __m128 four = _mm256_castps256_ps128((__m256)v) + _mm256_extractf128_ps((__m256)v, 1);
 #else
-  const vec four = v;
+  const __m128 four = _mm256_castps256_ps128((__m256)v) + _mm256_extractf128_ps((__m256)v, 1);
 #endif
   return (four[0] + four[2]) + (four[1] + four[3]);
 }
@@ -96,19 +79,15 @@ static inline vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a
 static inline vec max_vec(vec a, vec b) {
 #if LANES == 16
   return (vec)_mm512_max_ps((__m512)a, (__m512)b);
-#elif LANES == 8
-  return (vec)_mm256_max_ps((__m256)a, (__m256)b);
 #else
-  return choose(a > b, a, b);
+  return (vec)_mm256_max_ps((__m256)a, (__m256)b);
 #endif
 }
 static inline vec min_vec(vec a, vec b) {
 #if LANES == 16
   return (vec)_mm512_min_ps((__m512)a, (__m512)b);
-#elif LANES == 8
-  return (vec)_mm256_min_ps((__m256)a, (__m256)b);
 #else
-  return choose(a < b, a, b);
+  return (vec)_mm256_min_ps((__m256)a, (__m256)b);
 #endif
 }
 
@@ -116,7 +95,7 @@ static inline float max_lanes(vec v) {
 #if LANES == 16
   v = max_vec(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
   v = max_vec(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
-#elif LANES == 8
+#else
   v = max_vec(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7));
 #endif
   float most = v[0];

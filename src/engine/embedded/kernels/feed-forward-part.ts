@@ -13,7 +13,7 @@ interface BlockRecord {
   readonly down: ProjectionRecord;
 }
 
-export interface FeedForwardOperands {
+interface FeedForwardOperands {
   /** [R, width] */
   readonly stream: Matrix;
   /** [R, heads · size] */
@@ -55,8 +55,7 @@ export class FeedForwardPart {
       const ofAttended = { to: part(middle), addend: part(stream) };
       const attendedRecord = project(context, attentionOutput, part(attended), ofAttended);
       const x = this.#norm.write(start, count);
-      const ofNorm = { to: gateAndUp };
-      const gateAndUpRecord = project(context, weights.gateAndUp, x, ofNorm);
+      const gateAndUpRecord = project(context, weights.gateAndUp, x, { to: gateAndUp });
       program.swiGlu(columnsOf(gateAndUp, 0, width), columnsOf(gateAndUp, width, width), gated);
       const ofGated = { to: part(above), addend: part(middle) };
       const downRecord = project(context, down, gated, ofGated);
