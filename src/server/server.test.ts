@@ -131,8 +131,9 @@ describe("a client that goes away", () => {
 describe("shutting down", () => {
   it("finishes what is under way, refuses what is new, then listens no more", async () => {
     const { server, client } = await open();
-    const stream = await client.completions.create({ ...long, n: 2, stream: true });
+    // Sent first, so that the server has it by the time it answers the other.
     const running = client.completions.create(long);
+    const stream = await client.completions.create({ ...long, n: 2, stream: true });
     let chunks = 0;
     const closing: Promise<void>[] = [];
     const refusals: unknown[] = [];
