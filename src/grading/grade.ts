@@ -37,6 +37,8 @@ export interface GradeRequest {
   readonly program: string | null;
   /** Default `python`. */
   readonly language?: Language;
+  /** Name that the tests call; decides what of the program must not raise (`docs/grading.md`). */
+  readonly entryPoint?: string;
   readonly setupCode?: string;
   /**
    * A right program for the same tests. Where a program runs out of time, the limit is taken from this one's own time, if

@@ -43,9 +43,9 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       if (program === null) return gradeOf(request.tests.map(() => ({ verdict: "no-program" })));
       const sandbox = sandboxes[language];
       if (!sandbox) throw new ConfigError(`This grader has no sandbox for ${language}`, { language });
-      const { setupCode = null, goldProgram = null } = request;
+      const { entryPoint = null, setupCode = null, goldProgram = null } = request;
       const tests = await Promise.all(request.tests.map(digestOf));
-      const key = await digestOf([program, setupCode, goldProgram, tests, limits, sandbox.version]);
+      const key = await digestOf([program, entryPoint, setupCode, goldProgram, tests, limits, sandbox.version]);
       const tools = { sandbox, judge: judgeOf(language), limits, references };
       const work = (shared: AbortSignal): Promise<TestResult[]> =>
         goldLimits.grade(tools, { ...request, program }, shared);

@@ -1,5 +1,5 @@
 /** What the ways of grading (`grade-checks`, `grade-replays`, `grade-stdin`, `grade-reference`) share. */
-import type { Sandbox, SandboxLimits } from "../sandbox/sandbox.ts";
+import type { ProgramJob, Sandbox, SandboxLimits } from "../sandbox/sandbox.ts";
 import type { References } from "./references.ts";
 import type { GradeRequest, TestResult, Verdict } from "./grade.ts";
 import type { Judge } from "./judge.ts";
@@ -20,8 +20,9 @@ export type Results = (TestResult | undefined)[];
 /** What is said of a program that ended the interpreter before a test's result was there. */
 export const EXITED = "The program exited before the test ran.";
 
-export function sourcesOf({ program, setupCode }: ProgramRequest): { program: string; setupCode?: string } {
-  return setupCode === undefined ? { program } : { program, setupCode };
+export function sourcesOf(request: ProgramRequest): Pick<ProgramJob, "program" | "entryPoint" | "setupCode"> {
+  const { program, entryPoint, setupCode } = request;
+  return { program, ...(entryPoint !== undefined && { entryPoint }), ...(setupCode !== undefined && { setupCode }) };
 }
 
 export function raisedResult({ exception, traceback }: { exception: string; traceback: string }): TestResult {

@@ -12,11 +12,13 @@ export interface TaskGraderOptions {
 /** What a task says of how its programs are run, as part of a request. */
 export function gradingSettings({
   language,
+  entryPoint,
   setupCode,
   goldProgram,
-}: Task): Pick<GradeRequest, "language" | "setupCode" | "goldProgram"> {
+}: Task): Pick<GradeRequest, "language" | "entryPoint" | "setupCode" | "goldProgram"> {
   return {
     language,
+    ...(entryPoint !== undefined && { entryPoint }),
     ...(setupCode !== undefined && { setupCode }),
     ...(goldProgram !== undefined && { goldProgram }),
   };

@@ -22,6 +22,12 @@ export const MAX_STDOUT = 16 * 2 ** 20;
 /** Run `program` once, then evaluate every call in its namespace, in order. */
 export interface ProgramJob {
   readonly program: string;
+  /**
+   * Name that the program defines and the calls use, perhaps dotted. What stands below its definition may raise, and some
+   * of it does not run: `docs/grading.md`, "How a function's program runs". Default: the last function or class. With
+   * `stdin` it has no meaning.
+   */
+  readonly entryPoint?: string;
   /** Runs after the program, before the calls; an exception in it is the program's. */
   readonly setupCode?: string;
   /** Expressions of the sandbox's language, e.g. `add(1, 2)`. */

@@ -1,4 +1,7 @@
 import { createQuickjsSandbox } from "../../src/sandbox/quickjs/quickjs-sandbox.ts";
+import { describeFunctionPrograms } from "./function-programs.ts";
 import { describeSandbox } from "./sandbox-conformance.ts";
 
-describeSandbox({ name: "quickjs", language: "javascript", open: createQuickjsSandbox });
+for (const describeOne of [describeSandbox, describeFunctionPrograms]) {
+  describeOne({ name: "quickjs", language: "javascript", open: createQuickjsSandbox });
+}

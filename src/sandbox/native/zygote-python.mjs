@@ -365,7 +365,7 @@ def confine_for_good():
 
 def warm_up():
     # First runs fill caches that every fork would otherwise fill for itself.
-    for text in ('Pdef f(x):\n    return [x, {1: (2.5, "a")}, {3}]\n', 'Cf(1)', 'Tf(1)', 'Cf()'):
+    for text in ('Pf\ndef f(x):\n    return [x, {1: (2.5, "a")}, {3}]\n', 'Cf(1)', 'Tf(1)', 'Cf()'):
         step(text)
     state.clear()
     state.update(globals=None, lines=[])
@@ -393,6 +393,7 @@ try:
     filter_address = ctypes.addressof(filter_program)
     warm_up()
     modules['__main__'] = original_main
+    del modules['program']
     job_region, result_region = unforked(REGION), unforked(REGION)
     job_view, result_view = memoryview(job_region), memoryview(result_region)
     header_view = memoryview(bytearray(JOB.size))

@@ -4,10 +4,18 @@ import type { CallResult, ProgramEnd, ProgramJob } from "../sandbox.ts";
 import type { PoolOutcome } from "./interpreter-pool.ts";
 
 /** The texts that the runner's `step` function is called with, one after the other. */
-export function stepsOf({ program, setupCode, calls, encoding = "canonical", stdin }: ProgramJob): string[] {
+export function stepsOf({
+  program,
+  entryPoint,
+  setupCode,
+  calls,
+  encoding = "canonical",
+  stdin,
+}: ProgramJob): string[] {
   if (stdin !== undefined) return [`I${program}`];
   const letter = encoding === "canonical" ? "C" : "T";
-  return [`P${program}`, ...(setupCode ? [`S${setupCode}`] : []), ...calls.map((call) => letter + call.trim())];
+  const definition = `P${entryPoint?.split(".")[0] ?? ""}\n${program}`;
+  return [definition, ...(setupCode ? [`S${setupCode}`] : []), ...calls.map((call) => letter + call.trim())];
 }
 
 /**

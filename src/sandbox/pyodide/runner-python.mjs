@@ -1,8 +1,9 @@
 /**
  * Python source of the program runner, shared by the backends that run Python: `step(text)` is called once per step of a
- * job and answers with one frame, ASCII JSON. The first character of a step says what to do: `P` run the program, `I` run
- * it as a whole, from standard input to its end, `S` run setup code in its namespace, `C` evaluate a call and encode its
- * value canonically, `T` the same with types kept.
+ * job and answers with one frame, ASCII JSON. The first character of a step says what to do: `P` run the program of a
+ * function (the rest of the first line is its entry point, see `definition-python.mjs`), `I` run a whole program, from
+ * standard input to its end, `S` run setup code in its namespace, `C` evaluate a call and encode its value canonically,
+ * `T` the same with types kept.
  *
  * Frames: `["ok"]` after P, I and S; `["value", encoded, shown]`; `["raised", exception, traceback]` for a call. A frame
  * that starts with `!` ends the job: `!["raised", …]` from the program or setup code, `!["exited"]` (after I only with
@@ -13,6 +14,7 @@
  * the parent process, out of reach, before a later call's text arrives here. Code and builtins used here are private
  * copies, so that programs that patch builtins by accident still get honest frames.
  */
+import { DEFINITION_PYTHON } from "./definition-python.mjs";
 import { ENCODING_PYTHON } from "./encoding-python.mjs";
 
 export const STEP_PYTHON = String.raw`
@@ -27,7 +29,7 @@ get_traceback = BaseException.__dict__['__traceback__'].__get__
 exec_, eval_, compile_, open_ = exec, eval, compile, open
 run_exit_functions, collect_garbage = atexit._run_exitfuncs, gc.collect
 state = {'globals': None, 'lines': []}
-
+${DEFINITION_PYTHON}
 
 def clean(text, room):
     text = ''.join([c if c == '\n' or (c >= ' ' and c != '\x7f') else ' ' for c in ''.join(str.__iter__(text[:2 * room]))])
@@ -126,25 +128,30 @@ def run_whole(text):
     return '["ok"]' if status == 0 else '!["exited"]'
 
 
-def begin_module(text):
-    module = ModuleType('__main__')
+def begin_module(text, name):
+    module = ModuleType(name)
     state['globals'] = module.__dict__
     state['module'] = module
     module.__dict__['__builtins__'] = builtins
     state['lines'] = text.split('\n')
-    modules['__main__'] = module
+    modules['__main__'] = modules[name] = module
     line_cache[FILE] = (len(text), None, [line + '\n' for line in state['lines']], FILE)
 
 
 def step(text):
     what, text = text[0], text[1:]
-    if what == 'P' or what == 'I':
-        begin_module(text)
     try:
         if what == 'I':
+            begin_module(text, '__main__')
             return run_whole(text)
-        if what == 'P' or what == 'S':
-            exec_(compile_(text, FILE if what == 'P' else '<setup>', 'exec', 0, True), state['globals'])
+        if what == 'P':
+            entry, _, text = text.partition('\n')
+            # Not '__main__': what stands under that guard is no part of a function.
+            begin_module(text, 'program')
+            define(entry, text, state['globals'])
+            return '["ok"]'
+        if what == 'S':
+            exec_(compile_(text, '<setup>', 'exec', 0, True), state['globals'])
             return '["ok"]'
         value = eval_(compile_(text, '<call>', 'eval', 0, True), state['globals'])
         return '["value",' + quote(canonical(value) if what == 'C' else typed(value)) + ',' + quote(shown(value)) + ']'
@@ -216,10 +223,11 @@ asyncio.events._set_running_loop(None)
 asyncio.run = asyncio.runners.run
 sys.stdout.reconfigure(line_buffering=False)
 sys.stderr.reconfigure(line_buffering=False)
-for warm in ('Pdef f(x):\n    return [x, {1: (2.5, "a")}, {3}]\n', 'Cf(1)', 'Tf(1)', 'Cf()'):
+for warm in ('Pf\ndef f(x):\n    return [x, {1: (2.5, "a")}, {3}]\n', 'Cf(1)', 'Tf(1)', 'Cf()'):
     step(warm)
 state.clear()
 state.update(globals=None, lines=[])
 line_cache.clear()
 modules['__main__'] = original_main
+del modules['program']
 `;

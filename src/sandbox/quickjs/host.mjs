@@ -4,8 +4,9 @@
  *
  * Messages in: `{ prepare: { boot, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
  * `{ ready: true }`; per step `{ id, step, frame }` as soon as it is done; then `{ id, done: true, cpuMs }`. Steps are a
- * letter and a text: `I` standard input, `P` program, `S` setup code, `C` and `T` a call in canonical or typed encoding,
- * `O` (no text) asks for what was printed; in a trusted process, plain texts for the function that `boot` evaluates to.
+ * letter and a text: `I` standard input, `P` program, `A` a statement below it that may throw, `S` setup code, `C` and
+ * `T` a call in canonical or typed encoding, `O` (no text) asks for what was printed; in a trusted process, plain texts
+ * for the function that `boot` evaluates to.
  * Frames are JSON arrays; one that starts with `!` is the last.
  */
 import { Worker } from "node:worker_threads";
@@ -59,6 +60,7 @@ function programSteps({ runtime, context, booted }, isLate) {
   const asThrown = named("thrown");
   const runTimer = named("runTimer");
   const exitStatus = named("exitStatus");
+  const forgetExit = named("forgetExit");
   const printed = named("printed");
   const readsFrom = named("readsFrom");
 
@@ -107,10 +109,15 @@ function programSteps({ runtime, context, booted }, isLate) {
         return '["ok"]';
       }
       if (letter === "O") return `["printed",${context.getString(ask(printed))}]`;
-      const isProgram = letter === "P" || letter === "S";
-      const file = letter === "P" ? "program.js" : letter === "S" ? "setup.js" : "call.js";
+      const isProgram = letter !== "C" && letter !== "T";
+      const file = letter === "P" || letter === "A" ? "program.js" : letter === "S" ? "setup.js" : "call.js";
       const result = context.evalCode(isProgram ? text : `(${text}\n)`, file, { type: "global" });
       if (isLate()) throw new TimedOut();
+      if (letter === "A") {
+        if (!result.error) drain();
+        ask(forgetExit);
+        return '["ok"]';
+      }
       if (result.error) return unlessExited((isProgram ? "!" : "") + describe(result.error));
       const failure = drain();
       if (isProgram) return unlessExited(failure === null ? '["ok"]' : `!${failure}`);

@@ -1,11 +1,21 @@
 /** A job as steps for `host.mjs`, and its frames as a result. */
 import { SandboxError } from "../../errors.ts";
 import type { CallResult, ProgramEnd, ProgramJob } from "../sandbox.ts";
+import { unitsOf } from "./definition.ts";
 
 /** The texts that the host takes, one after the other. */
-export function stepsOf({ program, setupCode, calls, stdin, encoding = "canonical" }: ProgramJob): string[] {
-  const source = [`P${program}`, ...(setupCode ? [`S${setupCode}`] : [])];
-  if (stdin !== undefined) return [`I${stdin}`, ...source, "O"];
+export function stepsOf({
+  program,
+  entryPoint,
+  setupCode,
+  calls,
+  stdin,
+  encoding = "canonical",
+}: ProgramJob): string[] {
+  const setup = setupCode ? [`S${setupCode}`] : [];
+  if (stdin !== undefined) return [`I${stdin}`, `P${program}`, ...setup, "O"];
+  const { definition, after } = unitsOf(program, entryPoint?.split(".")[0] ?? "");
+  const source = [`P${definition}`, ...after.map((statement) => `A${statement}`), ...setup];
   return [...source, ...calls.map((call) => (encoding === "canonical" ? "C" : "T") + call.trim())];
 }
 

@@ -196,6 +196,9 @@ export function createRunner(createEncoding, maxStdout) {
     },
     /** -1: not exited; 0: with status 0; 1: with another. */
     exitStatus: () => status,
+    forgetExit() {
+      status = -1;
+    },
     readsFrom(/** @type {string} */ input) {
       stdin = input;
       keepsStdout = true;
