@@ -13,12 +13,18 @@ import type { RolloutSettings } from "../rollout/rollout.ts";
 import { Clocks } from "../rollout/timed.ts";
 import { writeJsonAtomic } from "../store/atomic-write.ts";
 import { openRunDirectory, type RunDirectory } from "../store/run-directory.ts";
-import { describeExtractionRule, describePromptTemplate, type Fingerprint } from "../tasks/fingerprint.ts";
+import { describePromptTemplate, type Fingerprint } from "../tasks/fingerprint.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { summarizeRollouts, type RolloutSummary } from "../training/summaries.ts";
 import { openModelSource, type ModelDescription, type ModelSource } from "./model-source.ts";
-import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
+import {
+  describeProgramRules,
+  describeTaskSet,
+  type ProgramRules,
+  versions,
+  type TaskSetDescription,
+} from "./provenance.ts";
 import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 import { readUsage, recordUsage, totalUsage, USAGE_LOG, withUsageNoted, type UsageRecord } from "./usage-log.ts";
 
@@ -31,14 +37,13 @@ export interface CollectOptions {
 }
 
 /** What `report.json` holds. */
-export interface CollectReport {
+export interface CollectReport extends ProgramRules {
   readonly run: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly configuration: CollectConfiguration;
   readonly tasks: TaskSetDescription;
   readonly generator: ModelDescription;
   readonly prompt: Fingerprint;
-  readonly extraction: Fingerprint;
   readonly rollouts: RolloutSummary;
   /** Of the server, over all attempts at this run; `null` for a checkpoint. */
   readonly usage: Usage | null;
@@ -67,7 +72,7 @@ export async function collectTrajectories(options: CollectOptions): Promise<Coll
       template: source.template,
     };
     const prompt = await describePromptTemplate(source.template);
-    const extraction = await describeExtractionRule();
+    const rules = await describeProgramRules();
     const { checkpoint: _checkpoint, server: _server, prompt: _prompt, ...rest } = configuration;
     const run = await openRunDirectory({
       directory: configuration.out,
@@ -77,7 +82,7 @@ export async function collectTrajectories(options: CollectOptions): Promise<Coll
         rollout: settings,
         generator: source.identity,
         prompt,
-        extraction,
+        ...rules,
         tasksHash: taskSet.hash,
       },
       versions,
@@ -95,7 +100,7 @@ export async function collectTrajectories(options: CollectOptions): Promise<Coll
         tasks: describeTaskSet(taskSet),
         generator: source.describe(),
         prompt,
-        extraction,
+        ...rules,
         rollouts,
         usage: source.server && totalUsage(await readUsage(run.directory)),
         trajectories: run.path("trajectories.jsonl"),

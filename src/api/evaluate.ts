@@ -20,12 +20,18 @@ import { SELECTION_RULES, VERIFIER_RULES } from "../search/selection-rules.ts";
 import { writeJsonAtomic } from "../store/atomic-write.ts";
 import { openRunDirectory, type RunDirectory } from "../store/run-directory.ts";
 import type { StageTotals } from "../store/stages.ts";
-import { describeExtractionRule, describePromptTemplate, type Fingerprint } from "../tasks/fingerprint.ts";
+import { describePromptTemplate, type Fingerprint } from "../tasks/fingerprint.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import type { ModelDescription, ModelSource, VerifierDescription, VerifierSource } from "./model-source.ts";
 import { chooseVerifier, openModelSource } from "./model-source.ts";
-import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
+import {
+  describeProgramRules,
+  describeTaskSet,
+  type ProgramRules,
+  versions,
+  type TaskSetDescription,
+} from "./provenance.ts";
 import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 import { readUsage, recordUsage, totalUsage, USAGE_LOG, withUsageNoted, type UsageRecord } from "./usage-log.ts";
 
@@ -38,7 +44,7 @@ export interface EvaluateOptions {
 }
 
 /** What `report.json` holds. */
-export interface EvaluateReport {
+export interface EvaluateReport extends ProgramRules {
   readonly run: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly configuration: EvalConfiguration;
@@ -47,7 +53,6 @@ export interface EvaluateReport {
   /** `null` without one: the rules that need it are left out. */
   readonly verifier: VerifierDescription | null;
   readonly prompt: Fingerprint;
-  readonly extraction: Fingerprint;
   readonly sampling: SearchSettings & { readonly seed: number; readonly rules: readonly SelectionRule[] };
   readonly comparison: Comparison;
   /** The first turn of every rule is single-turn best-of-N. */
@@ -90,7 +95,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateReport
       rules,
       configuration: withoutCredentials(given, source),
       prompt: await describePromptTemplate(source.template),
-      extraction: await describeExtractionRule(),
+      programRules: await describeProgramRules(),
     };
     const run = await openRunDirectory({ directory: given.out, configuration: decisive(subject), versions });
     try {
@@ -113,7 +118,7 @@ interface Subject {
   readonly settings: SearchSettings;
   readonly rules: readonly SelectionRule[];
   readonly prompt: Fingerprint;
-  readonly extraction: Fingerprint;
+  readonly programRules: ProgramRules;
 }
 
 /**
@@ -121,7 +126,7 @@ interface Subject {
  * cost are left out: the same run may go on from another address or under a higher limit.
  */
 function decisive(subject: Subject): Record<string, unknown> {
-  const { configuration, taskSet, source, verifier, settings, rules, prompt, extraction } = subject;
+  const { configuration, taskSet, source, verifier, settings, rules, prompt, programRules } = subject;
   const { checkpoint: _checkpoint, server: _server, prompt: _prompt, ...rest } = configuration;
   return {
     ...comparableConfiguration(rest),
@@ -130,7 +135,7 @@ function decisive(subject: Subject): Record<string, unknown> {
     generator: source.identity,
     verifier: verifier?.description ?? null,
     prompt,
-    extraction,
+    ...programRules,
     tasksHash: taskSet.hash,
   };
 }
@@ -179,7 +184,7 @@ async function evaluateIn(
     generator: source.describe(),
     verifier: subject.verifier?.description ?? null,
     prompt: subject.prompt,
-    extraction: subject.extraction,
+    ...subject.programRules,
     sampling: { ...settings, seed: configuration.seed, rules },
     comparison: compareGenerators({
       taskIds: taskSet.tasks.map((task) => task.id),

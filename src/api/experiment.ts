@@ -20,7 +20,7 @@ import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { createEmbeddedTrainer } from "../training/embedded-trainer.ts";
 import { hashWeights, resolveCheckpoint } from "./models.ts";
-import { versions } from "./provenance.ts";
+import { describeProgramRules, type ProgramRules, versions } from "./provenance.ts";
 import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface ExperimentOptions {
@@ -60,6 +60,7 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
     seeds.push({ seed, training });
   }
 
+  const rules = await describeProgramRules();
   const run = await openRunDirectory({
     directory: configuration.out,
     configuration: {
@@ -69,6 +70,7 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
       trainHash: seeds[0]?.training.hash,
       heldOutHash: heldOut.hash,
       baseHash,
+      ...rules,
     },
     versions,
   });
@@ -100,7 +102,7 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
     );
     // Without indentation: it is large, and for programs alone.
     await writeFileAtomic(run.path("results.json"), `${JSON.stringify(results)}\n`);
-    const summary = summarizeExperiment(results, describe(configuration, seeds, heldOut, baseHash));
+    const summary = summarizeExperiment(results, describe(configuration, { seeds, heldOut, baseHash, rules }));
     await writeJsonAtomic(run.path("report.json"), summary);
     await writeFileAtomic(run.path("report.html"), renderExperimentHtml(summary));
     return { run: run.directory, results, summary };
@@ -130,12 +132,14 @@ function sized(configuration: ExperimentConfiguration): SizedConfiguration {
   return { ...configuration, seeds, suite: { trainTasks, testTasks } };
 }
 
-function describe(
-  configuration: SizedConfiguration,
-  seeds: readonly { readonly seed: number; readonly training: TaskSet }[],
-  heldOut: TaskSet,
-  baseHash: string,
-): ExperimentInfo {
+interface Inputs {
+  readonly seeds: readonly { readonly seed: number; readonly training: TaskSet }[];
+  readonly heldOut: TaskSet;
+  readonly baseHash: string;
+  readonly rules: ProgramRules;
+}
+
+function describe(configuration: SizedConfiguration, { seeds, heldOut, baseHash, rules }: Inputs): ExperimentInfo {
   const { evaluation, suite } = configuration;
   const processor = cpus()[0]?.model.trim() ?? "unknown processor";
   const provenance: [string, string][] = [
@@ -148,6 +152,10 @@ function describe(
     ...seeds.map(({ seed, training }): [string, string] => [
       `training tasks, seed ${seed}`,
       `${training.suite} ${training.version}, ${training.split}: ${taskCount(training)} (sha256 ${training.hash})`,
+    ]),
+    ...Object.entries(rules).map(([rule, { name, version, sha256 }]): [string, string] => [
+      `${rule} rule`,
+      `${name} ${version} (sha256 ${sha256})`,
     ]),
     ["machine", `${processor}, ${availableParallelism()} cores, ${process.platform} ${process.arch}`],
   ];

@@ -10,7 +10,13 @@ import { gradingSettings } from "../grading/task-grader.ts";
 import { silentProgress, type ProgressReporter, type ProgressStage } from "../progress.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
-import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
+import {
+  describeProgramRules,
+  describeTaskSet,
+  type ProgramRules,
+  versions,
+  type TaskSetDescription,
+} from "./provenance.ts";
 import { openResults, type Results } from "./results.ts";
 import { graderChoice, sharedSignal, withGrader, type GraderChoice } from "./run-parts.ts";
 import { checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
@@ -70,7 +76,7 @@ export interface FirstFailure extends Pick<TestResult, "exception" | "obtained" 
   readonly testIndex: number;
 }
 
-export interface GradeSamplesReport extends SampleSummary {
+export interface GradeSamplesReport extends SampleSummary, ProgramRules {
   readonly samplesFile: string;
   /** The lines of {@link SampleResult}. */
   readonly results: string;
@@ -105,9 +111,10 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
   };
   return withGrader(choice, async (grader, concurrency, sandboxVersion) => {
     const tasks = describeTaskSet(taskSet);
+    const rules = await describeProgramRules();
     const results = await openResults<SampleResult>({
       file,
-      configuration: { samples: { sha256: description.sha256 }, tasks, sandbox: sandboxVersion },
+      configuration: { samples: { sha256: description.sha256 }, tasks, sandbox: sandboxVersion, ...rules },
       versions,
     });
     try {
@@ -120,6 +127,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
         taskSet: tasks,
         notes: taskSet.notes ?? [],
         sandbox: sandboxVersion,
+        ...rules,
         versions,
         ...summary,
       };

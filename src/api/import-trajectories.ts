@@ -23,7 +23,13 @@ import type { TaskSet, Task } from "../tasks/task.ts";
 import type { RolloutSummary } from "../training/summaries.ts";
 import { summarizeRollouts } from "../training/summaries.ts";
 import { hashFile } from "./models.ts";
-import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
+import {
+  describeProgramRules,
+  describeTaskSet,
+  type ProgramRules,
+  versions,
+  type TaskSetDescription,
+} from "./provenance.ts";
 import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface ImportOptions {
@@ -35,7 +41,7 @@ export interface ImportOptions {
 }
 
 /** What `report.json` holds. */
-export interface ImportReport {
+export interface ImportReport extends ProgramRules {
   readonly run: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly configuration: ImportConfiguration;
@@ -65,12 +71,14 @@ export async function importTrajectories(options: ImportOptions): Promise<Import
   const suite = openSuite({ name, ...(data !== undefined && { dataDirectory: data }) });
   const taskSet = await suite.load({ split, seed, ...(limit !== undefined && { limit }) });
   const items = await readItems(configuration.file, taskSet);
+  const rules = await describeProgramRules();
   const run = await openRunDirectory({
     directory: configuration.out,
     configuration: {
       ...comparableConfiguration(configuration),
       file: await hashFile(configuration.file),
       tasksHash: taskSet.hash,
+      ...rules,
     },
     versions,
   });
@@ -102,6 +110,7 @@ export async function importTrajectories(options: ImportOptions): Promise<Import
       versions,
       configuration,
       tasks: describeTaskSet(taskSet),
+      ...rules,
       programs: items.reduce((sum, { recorded }) => sum + recorded.completions.length, 0),
       rollouts: summary,
       trajectories: run.path("trajectories.jsonl"),

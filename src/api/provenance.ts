@@ -1,5 +1,7 @@
 /** What a result must say of where it comes from. */
 import { readFileSync } from "node:fs";
+import { describeExecutionRule } from "../grading/execution-rule.ts";
+import { describeExtractionRule, type Fingerprint } from "../tasks/fingerprint.ts";
 import type { TaskSet } from "../tasks/task.ts";
 
 const packageFile = new URL("../../package.json", import.meta.url);
@@ -27,4 +29,14 @@ export interface TaskSetDescription {
 
 export function describeTaskSet({ suite, version, split, tasks, hash }: TaskSet): TaskSetDescription {
   return { suite, version, split, count: tasks.length, hash };
+}
+
+/** How an answer becomes a program, and how a program runs. */
+export interface ProgramRules {
+  readonly extraction: Fingerprint;
+  readonly execution: Fingerprint;
+}
+
+export async function describeProgramRules(): Promise<ProgramRules> {
+  return { extraction: await describeExtractionRule(), execution: await describeExecutionRule() };
 }

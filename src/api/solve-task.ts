@@ -9,7 +9,8 @@ import type { Usage } from "../openai/server.ts";
 import type { SearchSettings } from "../search/best-of-n.ts";
 import type { SearchEvent } from "../search/events.ts";
 import { VERIFIER_RULES } from "../search/selection-rules.ts";
-import { describeExtractionRule, describePromptTemplate, type Fingerprint } from "../tasks/fingerprint.ts";
+import { describePromptTemplate, type Fingerprint } from "../tasks/fingerprint.ts";
+import { describeProgramRules, type ProgramRules } from "./provenance.ts";
 import type { Task, Test } from "../tasks/task.ts";
 import type { ModelDescription, ModelSource, VerifierDescription } from "./model-source.ts";
 import { chooseVerifier, openModelSource } from "./model-source.ts";
@@ -36,9 +37,8 @@ export interface SolveStart {
   readonly sampling: SearchSettings & { readonly seed: number };
 }
 
-export interface SolveReport extends SolveResult, SolveStart {
+export interface SolveReport extends SolveResult, SolveStart, ProgramRules {
   readonly prompt: Fingerprint;
-  readonly extraction: Fingerprint;
   /** Whether the program passes the private tests as well; `null` where none were given. */
   readonly passesPrivateTests: boolean | null;
   /** Of the server; `null` for a checkpoint. What is not known is `null`, never 0. */
@@ -108,11 +108,11 @@ function chooseRule(named: SolveRule | undefined, hasVerifier: boolean): SolveRu
 }
 
 /** What is found out about a server only while it answers is described last. */
-async function describe(source: ModelSource): Promise<Pick<SolveReport, "generator" | "prompt" | "extraction">> {
+async function describe(source: ModelSource): Promise<Pick<SolveReport, "generator" | "prompt" | keyof ProgramRules>> {
   return {
     generator: source.describe(),
     prompt: await describePromptTemplate(source.template),
-    extraction: await describeExtractionRule(),
+    ...(await describeProgramRules()),
   };
 }
 

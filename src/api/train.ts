@@ -13,7 +13,13 @@ import type { TaskSet } from "../tasks/task.ts";
 import { openBase } from "./base-model.ts";
 import { openTrainer, type OpenedTrainer } from "./open-trainer.ts";
 import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
-import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
+import {
+  describeProgramRules,
+  describeTaskSet,
+  type ProgramRules,
+  versions,
+  type TaskSetDescription,
+} from "./provenance.ts";
 import { furtherSuites, trainAndCompare, type IterationsByMethod } from "./train-and-compare.ts";
 
 export interface TrainOptions {
@@ -25,7 +31,7 @@ export interface TrainOptions {
 }
 
 /** What `report.json` holds. */
-export interface TrainReport {
+export interface TrainReport extends ProgramRules {
   readonly run: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly configuration: TrainConfiguration;
@@ -58,6 +64,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     furtherSets.push(await openSuite({ name }).load({ split: "test", limit: suiteOptions.testTasks, seed }));
   }
 
+  const rules = await describeProgramRules();
   const run = await openRunDirectory({
     directory: configuration.out,
     configuration: {
@@ -66,6 +73,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       testHash: testSet.hash,
       ...(furtherSets.length > 0 && { furtherHashes: furtherSets.map(({ hash }) => hash) }),
       baseHash: identity,
+      ...rules,
     },
     versions,
   });
@@ -88,6 +96,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
         versions,
         configuration,
         tasks: { train: describeTaskSet(trainSet), test: describeTaskSet(testSet) },
+        ...rules,
         iterations,
         comparison,
         further: further.map((one, index) => ({ tasks: describeTaskSet(furtherSets[index]!), comparison: one })),

@@ -33,6 +33,7 @@ function describeReport(report: EvaluateReport): string {
     `verifier    ${describeVerifier(report.verifier)}`,
     `prompt      ${describeFingerprint(report.prompt)}, public tests ${sampling.showPublicTests ? "shown" : "not shown"}`,
     `extraction  ${describeFingerprint(report.extraction)}`,
+    `execution   ${describeFingerprint(report.execution)}`,
     `sampling    temperature ${sampling.temperature}, at most ${sampling.maxTokens} new tokens, seed ${sampling.seed}`,
   ];
   const failed = Object.entries(report.failures.byKind).map(([kind, failures]) => `${failures} by ${kind}`);

@@ -54,7 +54,11 @@ async function runReference(
   setupCode: string | undefined,
   signal: AbortSignal,
 ): Promise<ReferenceAnswers> {
-  const sources = { program: test.reference, entryPoint: test.entryPoint, ...(setupCode !== undefined && { setupCode }) };
+  const sources = {
+    program: test.reference,
+    entryPoint: test.entryPoint,
+    ...(setupCode !== undefined && { setupCode }),
+  };
   const calls = callsOf(test);
   const runWithin = (memoryBytes: number): Promise<ProgramResult> =>
     sandbox.run({ ...sources, calls, encoding: "typed", limits: { ...REFERENCE_LIMITS, memoryBytes } }, signal);

@@ -74,12 +74,14 @@ describe.skipIf(!probe.available).each(["landlock", "no-files"] as const)(
         kind: "raised",
         exception: "SyntaxError: invalid syntax (line 1)",
       });
-      expect(await sandbox.run(job("def g():\n    return [][1]\nx = g()\n", ["x"]))).toMatchObject({
-        kind: "raised",
-        exception: "IndexError: list index out of range",
-        traceback:
-          "line 3, in <module>\n    x = g()\nline 2, in g\n    return [][1]\nIndexError: list index out of range",
-      });
+      expect(await sandbox.run(job("def g():\n    return [][1]\nx = g()\n", ["x"], { entryPoint: "x" }))).toMatchObject(
+        {
+          kind: "raised",
+          exception: "IndexError: list index out of range",
+          traceback:
+            "line 3, in <module>\n    x = g()\nline 2, in g\n    return [][1]\nIndexError: list index out of range",
+        },
+      );
       expect(await sandbox.run(job("x = 1\n", ["x"], { setupCode: "y = x + z" }))).toMatchObject({
         kind: "raised",
         exception: "NameError: name 'z' is not defined",

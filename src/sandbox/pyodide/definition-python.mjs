@@ -90,6 +90,8 @@ def parsed(text):
 
 def longest_part(text, entry):
     """The statements of the longest part that parses and binds the entry point, or None."""
+    if '\0' in text:
+        return None
     lines = text.split('\n')
     starts = [i for i, line in enumerate(lines) if line.strip() and not line.startswith(GOES_ON)] + [len(lines)]
     best, most = None, 0

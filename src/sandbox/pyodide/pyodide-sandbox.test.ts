@@ -71,7 +71,7 @@ describe("the Pyodide sandbox", () => {
       kind: "raised",
       exception: "SyntaxError: invalid syntax (line 1)",
     });
-    expect(await sandbox.run(job("def g():\n    return [][1]\nx = g()\n", ["x"]))).toMatchObject({
+    expect(await sandbox.run(job("def g():\n    return [][1]\nx = g()\n", ["x"], { entryPoint: "x" }))).toMatchObject({
       kind: "raised",
       exception: "IndexError: list index out of range",
       traceback:

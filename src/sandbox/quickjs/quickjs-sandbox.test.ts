@@ -59,7 +59,7 @@ describe("the QuickJS sandbox", () => {
       exception: "SyntaxError: missing formal parameter (line 2)",
     });
     const program = "function g() {\n  return null.x;\n}\nconst y = g();\n";
-    expect(await sandbox.run(job(program, ["y"]))).toMatchObject({
+    expect(await sandbox.run(job(program, ["y"], { entryPoint: "y" }))).toMatchObject({
       kind: "raised",
       exception: "TypeError: cannot read property 'x' of null",
       traceback:
