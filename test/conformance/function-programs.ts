@@ -3,6 +3,7 @@
  * sandbox's language against it. Every row calls `f(1)`.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createRandom, randomChoice } from "../../src/random.ts";
 import type { Language, Sandbox } from "../../src/sandbox/sandbox.ts";
 import type { SandboxSubject } from "./sandbox-conformance.ts";
 
@@ -11,6 +12,7 @@ type Row = readonly [title: string, program: string, result: string];
 
 const PYTHON_F = "def f(x):\n    return x + 1\n";
 const JAVASCRIPT_F = "function f(x) {\n  return x + 1;\n}\n";
+const FUNCTIONS: Record<Language, string> = { python: PYTHON_F, javascript: JAVASCRIPT_F };
 
 const ROWS: Record<Language, { passedOver: readonly Row[]; counts: readonly Row[]; raises: readonly Row[] }> = {
   python: {
@@ -200,6 +202,23 @@ export function describeFunctionPrograms({ name, language, open, skip }: Sandbox
     test.each(passedOver)("are not failed by %s", async (_, program, shown) => {
       const result = await sandbox.run({ program, entryPoint: "f", calls: ["f(1)"], limits });
       expect(result).toMatchObject({ kind: "finished", calls: [{ kind: "value", shown }] });
+    });
+
+    test("are not failed by several of these together", async () => {
+      const random = createRandom("below");
+      const definition = FUNCTIONS[language];
+      const below = passedOver.filter(([, program]) => program.startsWith(definition));
+      const [broken, whole] = [true, false].map((wanted) =>
+        below
+          .filter(([title]) => /cut off|words/.test(title) === wanted)
+          .map(([, text]) => text.slice(definition.length)),
+      ) as [string[], string[]];
+      for (let i = 0; i < 25; i++) {
+        const three = [1, 2, 3].map(() => randomChoice(random, whole));
+        const program = [definition, ...three, randomChoice(random, broken)].join("");
+        const result = await sandbox.run({ program, entryPoint: "f", calls: ["f(1)"], limits });
+        expect({ program, ...result }).toMatchObject({ program, kind: "finished", calls: [{ shown: "2" }] });
+      }
     });
 
     test.each(counts)("run %s", async (_, program, shown) => {
