@@ -1,11 +1,13 @@
 /** The two questions to a model server, and what is found out about it on the way. */
 import { APIError } from "openai";
+import { ConfigError, RefusedError } from "../errors.ts";
 import type { Conversation } from "../tasks/prompt.ts";
 import type { Address } from "./address.ts";
 import { readAnswer, readModels, type Answer, type AnsweredChoice } from "./answers.ts";
 import { CarriedError, type ProtocolClient } from "./client.ts";
+import type { ContextFault } from "./context-faults.ts";
 import { ModelServerError } from "./errors.ts";
-import { explainRefusal } from "./faults.ts";
+import { AnswerError, explainRefusal, type RefusedFault } from "./faults.ts";
 import type { Meter } from "./meter.ts";
 import type { Choice, CompleteRequest, ModelServer } from "./model-server.ts";
 import { firstDialect, giveWay, requestBody, type Asked, type Dialect } from "./requests.ts";
@@ -40,11 +42,26 @@ export interface Calls extends Pick<ModelServer, "complete" | "firstTokens"> {
 
 const noRoom: Choice = { text: "", stopReason: "no-room", tokenCount: 0 };
 
+/** A request that no repetition mends. */
+class Unanswered {
+  readonly fault: LastingFault["fault"];
+  /** Whether the server answered other requests while this one was under way. */
+  readonly othersAnswered: boolean;
+  constructor(fault: LastingFault["fault"], othersAnswered: boolean) {
+    this.fault = fault;
+    this.othersAnswered = othersAnswered;
+  }
+}
+
 export function createCalls(parts: CallParts): Calls {
   const { address, api, model, client, meter, retrier, log } = parts;
   const slots = createSlots(parts.concurrency);
   const dialect = firstDialect();
   const found: Found = { choices: null, sampling: null, usage: null, logprobs: null, answeredBy: null };
+  let answers = 0;
+  let answersInText = false;
+  /** Set once the server is known to refuse everything. */
+  let stopped: ConfigError | undefined;
 
   const namesSeen = new Set<string>();
 
@@ -55,11 +72,15 @@ export function createCalls(parts: CallParts): Calls {
     try {
       const body = { ...requestBody(api, model, asked, sent), ...parts.requestFields };
       answer = readAnswer(await client.ask(api, body, signal));
+      if (asked.logprobs && found.logprobs === true && answer.choices[0]!.firstTokens === null) {
+        throw new AnswerError("an answer without log-probabilities, which the server gave before");
+      }
     } catch (error) {
       ticket.failed({ worked: mayHaveWorked(error) });
       throw error;
     }
-    ticket.answered(answer.counts);
+    answers++;
+    ticket.answered(answer.counts, { reasoningOnly: answer.choices.filter(isReasoningOnly).length });
     found.usage = answer.counts !== null && found.usage !== false;
     noteModel(answer.model);
     return answer;
@@ -74,9 +95,10 @@ export function createCalls(parts: CallParts): Calls {
     namesSeen.add(name);
   }
 
-  /** Until it is answered or given up; `null` when there is no room for an answer. @throws LastingFault about `n` alone */
-  function ask(asked: Asked, signal?: AbortSignal): Promise<Answer | null> {
+  /** Until it is answered or given up, with fewer new tokens and parameters where the server demands that. */
+  function exchange(asked: Asked, signal?: AbortSignal): Promise<Answer | Unanswered> {
     return slots.hold(async () => {
+      const answersBefore = answers;
       let { maxTokens } = asked;
       for (let shortened = 0; ;) {
         const sent = { ...dialect };
@@ -85,34 +107,117 @@ export function createCalls(parts: CallParts): Calls {
         } catch (error) {
           if (!(error instanceof LastingFault)) throw error;
           const { fault } = error;
-          if (fault.kind === "context") {
-            const fewer = fewerTokens(maxTokens, fault.room);
-            if (fewer === null || ++shortened > mostShortenings) return null;
-            maxTokens = fewer;
-          } else if (fault.kind === "refused") {
-            const listed = fault.reason === "address" ? await listedModels() : null;
-            throw explainRefusal(fault, { ...address, model, listed });
-          } else if (fault.kind === "lasting") {
-            throw refusal(fault.text);
-          } else if (fault.parameter === "n" && asked.n > 1) {
-            throw error;
-          } else if (!giveWay(dialect, sent, fault.parameter)) {
-            throw refusal(fault.text);
-          }
+          const fewer = fault.kind === "context" ? fewerTokens(maxTokens, fault.room) : null;
+          if (fewer !== null && shortened++ < mostShortenings) maxTokens = fewer;
+          else if (!doesWithout(fault, asked, sent)) return new Unanswered(fault, answers > answersBefore);
         }
       }
     }, signal);
   }
 
-  const refusal = (text: string): ModelServerError =>
+  function doesWithout(fault: LastingFault["fault"], asked: Asked, sent: Dialect): boolean {
+    if (fault.kind !== "unsupported" || (fault.parameter === "top_logprobs" && !asked.logprobs)) return false;
+    return giveWay(dialect, sent, fault.parameter);
+  }
+
+  /**
+   * `null` when there is no room for an answer.
+   * @throws RefusedError: this conversation alone; LastingFault about `n` alone; as `ModelServer.complete`.
+   */
+  async function ask(asked: Asked, signal?: AbortSignal): Promise<Answer | null> {
+    if (stopped !== undefined) throw stopped;
+    const outcome = await exchange(asked, signal);
+    if (!(outcome instanceof Unanswered)) return outcome;
+    const { fault } = outcome;
+    if (fault.kind === "unsupported" && fault.parameter === "n" && asked.n > 1) throw new LastingFault(fault);
+    if (fault.kind === "unsupported" && fault.parameter === "top_logprobs") throw requestRefused(fault.text);
+    // A longer conversation loses turns, and a program that is too long for a verifier has a score.
+    if (fault.kind === "context" && (asked.logprobs || asked.conversation.length > 1)) return null;
+    throw await judge(outcome, asked, signal);
+  }
+
+  const requestRefused = (text: string): ModelServerError =>
     new ModelServerError(`${address.baseUrl} refuses the request: ${text}`, { model });
 
-  async function listedModels(): Promise<readonly string[] | null> {
+  /** What a refusal means: for this conversation, or for all of them. */
+  async function judge({ fault, othersAnswered }: Unanswered, asked: Asked, signal?: AbortSignal): Promise<Error> {
+    const refusal = fault.kind === "unsupported" ? ({ ...fault, kind: "refused", reason: "request" } as const) : fault;
+    const ofAll = othersAnswered ? null : await refusalOfAll(refusal, asked, signal);
+    if (ofAll === null) {
+      const what = refusal.kind === "context" ? "has no room for the conversation" : "refuses the conversation";
+      return new RefusedError(`${address.baseUrl} ${what}: ${refusal.text}`, { model });
+    }
+    // A server may write and yet give no log-probabilities.
+    if (asked.logprobs && ofAll.kind === "refused" && ofAll.reason === "request") return requestRefused(ofAll.text);
+    stopped ??= explainRefusal(ofAll, { ...address, model, listed: await listedModels(ofAll) });
+    return stopped;
+  }
+
+  /**
+   * Why the server refuses everything; `null` when it does not. It does when it refuses a harmless conversation that is
+   * asked in the same way. That is not asked where it cannot matter: without an accepted key, an endpoint and a model
+   * nothing is answered, and words about what a conversation says are about that one.
+   */
+  async function refusalOfAll(
+    refusal: RefusedFault | ContextFault,
+    asked: Asked,
+    signal?: AbortSignal,
+  ): Promise<RefusedFault | ContextFault | null> {
+    if (asked.conversation === harmless) return refusal;
+    if (refusal.kind === "refused") {
+      if (refusal.reason === "content") return null;
+      if (refusal.reason === "key" && answers === 0) return refusal;
+      const isUnknown = refusal.reason === "address" && answers === 0;
+      if (isUnknown && !(await listedModels(refusal))?.includes(model)) return refusal;
+    }
+    try {
+      const outcome = await exchange({ ...asked, conversation: harmless }, signal);
+      if (!(outcome instanceof Unanswered)) return null;
+      return outcome.fault.kind === "unsupported" ? refusal : outcome.fault;
+    } catch (error) {
+      // Undecided; a recording may not have it, as other answers came in time when it was made.
+      if (error instanceof ModelServerError || error instanceof ConfigError) return null;
+      throw error;
+    }
+  }
+
+  async function listedModels(refusal: RefusedFault | ContextFault): Promise<readonly string[] | null> {
+    if (refusal.kind !== "refused" || refusal.reason !== "address") return null;
     try {
       return readModels(await client.models());
     } catch {
       return null;
     }
+  }
+
+  /**
+   * An answer that is a thought alone is the model's own when it was cut, and when other answers have a text. Where none
+   * has, a harmless question tells whether the server takes every answer for a thought.
+   * @throws ConfigError then.
+   */
+  async function checkReasoning(answer: Answer, asked: Asked, signal?: AbortSignal): Promise<void> {
+    answersInText ||= answer.choices.some(({ text }) => text.trim() !== "");
+    if (answersInText || !answer.choices.some((choice) => choice.stopReason === "end")) return;
+    if (stopped !== undefined) throw stopped;
+    readingReasoning ??= tryReasoning(asked, signal).finally(() => {
+      if (!answersInText) readingReasoning = undefined;
+    });
+    await readingReasoning;
+  }
+
+  let readingReasoning: Promise<void> | undefined;
+  async function tryReasoning(asked: Asked, signal?: AbortSignal): Promise<void> {
+    try {
+      const outcome = await exchange({ ...asked, conversation: harmless, n: 1, seed: 1 }, signal);
+      const [choice] = outcome instanceof Unanswered ? [] : outcome.choices;
+      if (choice !== undefined && isReasoningOnly(choice) && choice.stopReason === "end") {
+        throw (stopped = reasoningMisread(address.baseUrl, model));
+      }
+    } catch (error) {
+      const isUndecided = error instanceof ModelServerError || (error instanceof ConfigError && error !== stopped);
+      if (!isUndecided) throw error;
+    }
+    answersInText = true;
   }
 
   /**
@@ -151,21 +256,30 @@ export function createCalls(parts: CallParts): Calls {
     log(`${address.baseUrl} does not give several choices per request (n): asking for each by itself`);
   }
 
-  /** The texts of the probe's choices; none when the server refuses it. */
+  /** The texts of the probe's choices; none when the server refuses it for the way in which it is asked. */
   async function probeOnce(asked: Pick<Asked, "n" | "seed">, signal?: AbortSignal): Promise<string[]> {
+    if (stopped !== undefined) throw stopped;
+    const probe = { ...choiceProbe, ...asked };
     try {
-      const answer = await ask({ ...choiceProbe, ...asked }, signal);
-      return (answer?.choices ?? []).map(({ text, reasoning }) => `${reasoning ?? ""}\n${text}`);
+      const outcome = await exchange(probe, signal);
+      if (!(outcome instanceof Unanswered)) {
+        return outcome.choices.map(({ text, reasoning }) => `${reasoning ?? ""}\n${text}`);
+      }
+      if (dependsOnRequest(outcome.fault)) return [];
+      throw await judge(outcome, probe, signal);
     } catch (error) {
-      if (error instanceof LastingFault || error instanceof ModelServerError) return [];
+      if (error instanceof ModelServerError) return [];
       throw error;
     }
   }
 
   async function askOne(request: CompleteRequest, seed: number, signal?: AbortSignal): Promise<Choice> {
     const { conversation, temperature, maxTokens } = request;
-    const answer = await ask({ conversation, temperature, maxTokens, seed, n: 1 }, signal);
-    return answer === null ? noRoom : toChoice(answer.choices[0]!, answer.counts?.completionTokens ?? null);
+    const asked = { conversation, temperature, maxTokens, seed, n: 1 };
+    const answer = await ask(asked, signal);
+    if (answer === null) return noRoom;
+    await checkReasoning(answer, asked, signal);
+    return toChoice(answer.choices[0]!, answer.counts?.completionTokens ?? null);
   }
 
   /** As many of the first seeds' choices as the server gives for `n`; the others are asked for one by one. */
@@ -175,9 +289,10 @@ export function createCalls(parts: CallParts): Calls {
     while (seeds.length - choices.length > 1 && (await givesChoices(signal))) {
       const n = seeds.length - choices.length;
       try {
-        const seed = seeds[choices.length]!;
-        const answer = await ask({ conversation, temperature, maxTokens, seed, n }, signal);
+        const asked = { conversation, temperature, maxTokens, seed: seeds[choices.length]!, n };
+        const answer = await ask(asked, signal);
         if (answer === null) return seeds.map(() => noRoom);
+        await checkReasoning(answer, asked, signal);
         choices.push(...answer.choices.slice(0, n).map((choice) => toChoice(choice, null)));
         if (answer.choices.length === 1) found.choices = false;
       } catch (error) {
@@ -206,15 +321,18 @@ export function createCalls(parts: CallParts): Calls {
       const answer = await ask(asked, signal);
       if (answer === null) return null;
       const tokens = answer.choices[0]!.firstTokens;
-      found.logprobs = tokens !== null;
+      found.logprobs = tokens !== null || found.logprobs === true;
       if (tokens === null) throw new ModelServerError(`${address.baseUrl} gives no log-probabilities`, { model });
       return [...tokens];
     },
   };
 }
 
+/** Nobody refuses it for what it says, and it fits every context. */
+const harmless: Conversation = [{ role: "user", content: "Write one line of random words." }];
+
 const choiceProbe = {
-  conversation: [{ role: "user", content: "Write one line of random words." }] satisfies Conversation,
+  conversation: harmless,
   n: 3,
   temperature: 1,
   maxTokens: 24,
@@ -230,6 +348,24 @@ function fewerTokens(maxTokens: number, room: number | null): number | null {
   if (room !== null) return room === 0 ? null : Math.max(1, Math.min(room, maxTokens - 1));
   const half = Math.floor(maxTokens / 2);
   return half < 32 ? null : half;
+}
+
+/** A refusal that another `n` or another number of new tokens may avoid. */
+function dependsOnRequest(fault: LastingFault["fault"]): boolean {
+  return fault.kind === "unsupported" || (fault.kind === "refused" && ["request", "content"].includes(fault.reason));
+}
+
+function isReasoningOnly({ text, reasoning }: AnsweredChoice): boolean {
+  return reasoning !== undefined && text.trim() === "";
+}
+
+function reasoningMisread(baseUrl: string, model: string): ConfigError {
+  return new ConfigError(
+    `${baseUrl} puts whole answers into the reasoning field and leaves the text empty\n` +
+      "serve the model without a reasoning parser, or with its own " +
+      "(vLLM, SGLang: --reasoning-parser, llama.cpp: --reasoning-format none)",
+    { baseUrl, model },
+  );
 }
 
 function toChoice({ text, reasoning, stopReason }: AnsweredChoice, tokenCount: number | null): Choice {
