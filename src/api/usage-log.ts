@@ -23,7 +23,14 @@ export async function readUsage(runDirectory: string): Promise<UsageRecord[]> {
 export function totalUsage(records: readonly UsageRecord[]): Usage {
   const last = new Map(records.map(({ attempt, usage }) => [attempt, usage]));
   const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
-  const zero: Usage = { requests: 0, failedRequests: 0, reasoningOnly: 0, promptTokens: 0, completionTokens: 0, cost: 0 };
+  const zero: Usage = {
+    requests: 0,
+    failedRequests: 0,
+    reasoningOnly: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    cost: 0,
+  };
   return [...last.values()].reduce(
     (total, usage) => ({
       requests: total.requests + usage.requests,

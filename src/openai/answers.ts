@@ -41,8 +41,8 @@ export function readAnswer(body: string): Answer {
   };
 }
 
-/** @throws AnswerError for what is not JSON, and for what complains. */
-function readBody(body: string): unknown {
+/** The value of a body. @throws AnswerError for what is not JSON, and for what complains. */
+export function readBody(body: string): unknown {
   if (body.trim() === "") throw new AnswerError("the answer is empty");
   let value: unknown;
   try {
@@ -126,7 +126,8 @@ interface Content {
 function readContent(content: unknown): Content {
   if (content === null || content === undefined) return { text: "", reasoning: "", refusal: null };
   if (typeof content === "string") return { text: content, reasoning: "", refusal: null };
-  if (typeof content !== "object") throw new AnswerError(`a choice whose content is no text: ${showJson(content, 100)}`);
+  if (typeof content !== "object")
+    throw new AnswerError(`a choice whose content is no text: ${showJson(content, 100)}`);
   let [text, reasoning] = ["", ""];
   let refusal: string | null = null;
   for (const part of Array.isArray(content) ? content : [content]) {

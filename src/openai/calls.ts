@@ -259,16 +259,16 @@ export function createCalls(parts: CallParts): Calls {
   /** The texts of the probe's choices; none when the server refuses it for the way in which it is asked. */
   async function probeOnce(asked: Pick<Asked, "n" | "seed">, signal?: AbortSignal): Promise<string[]> {
     if (stopped !== undefined) throw stopped;
-    const probe = { ...choiceProbe, ...asked };
+    const question = { ...choiceProbe, ...asked };
     try {
-      const outcome = await exchange(probe, signal);
+      const outcome = await exchange(question, signal);
       if (!(outcome instanceof Unanswered)) {
         return outcome.choices.map(({ text, reasoning }) => `${reasoning ?? ""}\n${text}`);
       }
       if (dependsOnRequest(outcome.fault)) return [];
-      throw await judge(outcome, probe, signal);
+      throw await judge(outcome, question, signal);
     } catch (error) {
-      if (error instanceof ModelServerError) return [];
+      if (error instanceof ModelServerError || error instanceof RefusedError) return [];
       throw error;
     }
   }

@@ -77,4 +77,3 @@ function firstNumber(text: string, patterns: readonly RegExp[]): number | null {
   }
   return null;
 }
-

@@ -123,7 +123,8 @@ function classifyWords(text: string): Fault {
 const addressWords =
   /unexpected endpoint|(?:unknown|invalid|no such) (?:endpoint|url|path|route|model)|cannot (?:get|post) \/|model_not_found|model ['"`\\\w./:-]+ (?:not found|does not exist|is not found)|endpoint .{0,80}not found|^.{0,40}\bnot found["}\s]*$/i;
 const keyWords = /invalid_api_key|(?:invalid|incorrect|missing|no) (?:api )?key|authentication_error|unauthori[sz]ed/i;
-const quotaWords = /insufficient_quota|billing|insufficient (?:credit|balance|fund|quota)|requires more credits|arrear/i;
+const quotaWords =
+  /insufficient_quota|billing|insufficient (?:credit|balance|fund|quota)|requires more credits|arrear/i;
 /** What the conversation says is refused: OpenAI, Azure, OpenRouter, Gemini, DashScope. */
 const contentWords =
   /content.?(?:filter|management|policy|moderation|inspection)|flagged|moderation|safety|prohibited|usage polic|inappropriate|sensitive|responsible.?ai|jailbreak|guardrail/i;
