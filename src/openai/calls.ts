@@ -1,15 +1,15 @@
 /** The two questions to a model server, and what is found out about it on the way. */
 import { APIError } from "openai";
-import { ConfigError, RefusedError } from "../errors.ts";
-import type { Conversation } from "../tasks/prompt.ts";
+import { RefusedError } from "../errors.ts";
 import type { Address } from "./address.ts";
 import { readAnswer, readModels, type Answer, type AnsweredChoice } from "./answers.ts";
 import { CarriedError, type ProtocolClient } from "./client.ts";
-import type { ContextFault } from "./context-faults.ts";
 import { ModelServerError } from "./errors.ts";
-import { AnswerError, explainRefusal, type RefusedFault } from "./faults.ts";
+import { AnswerError } from "./faults.ts";
 import type { Meter } from "./meter.ts";
 import type { Choice, CompleteRequest, ModelServer } from "./model-server.ts";
+import { createReasoningCheck, isReasoningOnly } from "./reasoning-only.ts";
+import { createRefusals, harmless, Unanswered } from "./refusals.ts";
 import { firstDialect, giveWay, requestBody, type Asked, type Dialect } from "./requests.ts";
 import { LastingFault, type Retrier } from "./retry.ts";
 import { createSlots } from "./slots.ts";
@@ -42,27 +42,12 @@ export interface Calls extends Pick<ModelServer, "complete" | "firstTokens"> {
 
 const noRoom: Choice = { text: "", stopReason: "no-room", tokenCount: 0 };
 
-/** A request that no repetition mends. */
-class Unanswered {
-  readonly fault: LastingFault["fault"];
-  /** Whether the server answered other requests while this one was under way. */
-  readonly othersAnswered: boolean;
-  constructor(fault: LastingFault["fault"], othersAnswered: boolean) {
-    this.fault = fault;
-    this.othersAnswered = othersAnswered;
-  }
-}
-
 export function createCalls(parts: CallParts): Calls {
   const { address, api, model, client, meter, retrier, log } = parts;
   const slots = createSlots(parts.concurrency);
   const dialect = firstDialect();
   const found: Found = { choices: null, sampling: null, usage: null, logprobs: null, answeredBy: null };
   let answers = 0;
-  let answersInText = false;
-  /** Set once the server is known to refuse everything. */
-  let stopped: ConfigError | undefined;
-
   const namesSeen = new Set<string>();
 
   /** One request and its answer, on the meter. */
@@ -85,6 +70,15 @@ export function createCalls(parts: CallParts): Calls {
     noteModel(answer.model);
     return answer;
   }
+
+  const refusals = createRefusals({
+    address,
+    model,
+    exchange,
+    answers: () => answers,
+    listModels: async () => readModels(await client.models()),
+  });
+  const checkReasoning = createReasoningCheck({ baseUrl: address.baseUrl, model, exchange, stop: refusals.stop });
 
   function noteModel(name: string | null): void {
     if (name === null) return;
@@ -125,99 +119,14 @@ export function createCalls(parts: CallParts): Calls {
    * @throws RefusedError: this conversation alone; LastingFault about `n` alone; as `ModelServer.complete`.
    */
   async function ask(asked: Asked, signal?: AbortSignal): Promise<Answer | null> {
-    if (stopped !== undefined) throw stopped;
+    refusals.throwIfStopped();
     const outcome = await exchange(asked, signal);
     if (!(outcome instanceof Unanswered)) return outcome;
     const { fault } = outcome;
     if (fault.kind === "unsupported" && fault.parameter === "n" && asked.n > 1) throw new LastingFault(fault);
-    if (fault.kind === "unsupported" && fault.parameter === "top_logprobs") throw requestRefused(fault.text);
     // A longer conversation loses turns, and a program that is too long for a verifier has a score.
     if (fault.kind === "context" && (asked.logprobs || asked.conversation.length > 1)) return null;
-    throw await judge(outcome, asked, signal);
-  }
-
-  const requestRefused = (text: string): ModelServerError =>
-    new ModelServerError(`${address.baseUrl} refuses the request: ${text}`, { model });
-
-  /** What a refusal means: for this conversation, or for all of them. */
-  async function judge({ fault, othersAnswered }: Unanswered, asked: Asked, signal?: AbortSignal): Promise<Error> {
-    const refusal = fault.kind === "unsupported" ? ({ ...fault, kind: "refused", reason: "request" } as const) : fault;
-    const ofAll = othersAnswered ? null : await refusalOfAll(refusal, asked, signal);
-    if (ofAll === null) {
-      const what = refusal.kind === "context" ? "has no room for the conversation" : "refuses the conversation";
-      return new RefusedError(`${address.baseUrl} ${what}: ${refusal.text}`, { model });
-    }
-    // A server may write and yet give no log-probabilities.
-    if (asked.logprobs && ofAll.kind === "refused" && ofAll.reason === "request") return requestRefused(ofAll.text);
-    stopped ??= explainRefusal(ofAll, { ...address, model, listed: await listedModels(ofAll) });
-    return stopped;
-  }
-
-  /**
-   * Why the server refuses everything; `null` when it does not. It does when it refuses a harmless conversation that is
-   * asked in the same way. That is not asked where it cannot matter: without an accepted key, an endpoint and a model
-   * nothing is answered, and words about what a conversation says are about that one.
-   */
-  async function refusalOfAll(
-    refusal: RefusedFault | ContextFault,
-    asked: Asked,
-    signal?: AbortSignal,
-  ): Promise<RefusedFault | ContextFault | null> {
-    if (asked.conversation === harmless) return refusal;
-    if (refusal.kind === "refused") {
-      if (refusal.reason === "content") return null;
-      if (refusal.reason === "key" && answers === 0) return refusal;
-      const isUnknown = refusal.reason === "address" && answers === 0;
-      if (isUnknown && !(await listedModels(refusal))?.includes(model)) return refusal;
-    }
-    try {
-      const outcome = await exchange({ ...asked, conversation: harmless }, signal);
-      if (!(outcome instanceof Unanswered)) return null;
-      return outcome.fault.kind === "unsupported" ? refusal : outcome.fault;
-    } catch (error) {
-      // Undecided; a recording may not have it, as other answers came in time when it was made.
-      if (error instanceof ModelServerError || error instanceof ConfigError) return null;
-      throw error;
-    }
-  }
-
-  async function listedModels(refusal: RefusedFault | ContextFault): Promise<readonly string[] | null> {
-    if (refusal.kind !== "refused" || refusal.reason !== "address") return null;
-    try {
-      return readModels(await client.models());
-    } catch {
-      return null;
-    }
-  }
-
-  /**
-   * An answer that is a thought alone is the model's own when it was cut, and when other answers have a text. Where none
-   * has, a harmless question tells whether the server takes every answer for a thought.
-   * @throws ConfigError then.
-   */
-  async function checkReasoning(answer: Answer, asked: Asked, signal?: AbortSignal): Promise<void> {
-    answersInText ||= answer.choices.some(({ text }) => text.trim() !== "");
-    if (answersInText || !answer.choices.some((choice) => choice.stopReason === "end")) return;
-    if (stopped !== undefined) throw stopped;
-    readingReasoning ??= tryReasoning(asked, signal).finally(() => {
-      if (!answersInText) readingReasoning = undefined;
-    });
-    await readingReasoning;
-  }
-
-  let readingReasoning: Promise<void> | undefined;
-  async function tryReasoning(asked: Asked, signal?: AbortSignal): Promise<void> {
-    try {
-      const outcome = await exchange({ ...asked, conversation: harmless, n: 1, seed: 1 }, signal);
-      const [choice] = outcome instanceof Unanswered ? [] : outcome.choices;
-      if (choice !== undefined && isReasoningOnly(choice) && choice.stopReason === "end") {
-        throw (stopped = reasoningMisread(address.baseUrl, model));
-      }
-    } catch (error) {
-      const isUndecided = error instanceof ModelServerError || (error instanceof ConfigError && error !== stopped);
-      if (!isUndecided) throw error;
-    }
-    answersInText = true;
+    throw await refusals.judge(outcome, asked, signal);
   }
 
   /**
@@ -258,7 +167,7 @@ export function createCalls(parts: CallParts): Calls {
 
   /** The texts of the probe's choices; none when the server refuses it for the way in which it is asked. */
   async function probeOnce(asked: Pick<Asked, "n" | "seed">, signal?: AbortSignal): Promise<string[]> {
-    if (stopped !== undefined) throw stopped;
+    refusals.throwIfStopped();
     const question = { ...choiceProbe, ...asked };
     try {
       const outcome = await exchange(question, signal);
@@ -266,7 +175,7 @@ export function createCalls(parts: CallParts): Calls {
         return outcome.choices.map(({ text, reasoning }) => `${reasoning ?? ""}\n${text}`);
       }
       if (dependsOnRequest(outcome.fault)) return [];
-      throw await judge(outcome, question, signal);
+      throw await refusals.judge(outcome, question, signal);
     } catch (error) {
       if (error instanceof ModelServerError || error instanceof RefusedError) return [];
       throw error;
@@ -328,9 +237,6 @@ export function createCalls(parts: CallParts): Calls {
   };
 }
 
-/** Nobody refuses it for what it says, and it fits every context. */
-const harmless: Conversation = [{ role: "user", content: "Write one line of random words." }];
-
 const choiceProbe = {
   conversation: harmless,
   n: 3,
@@ -353,19 +259,6 @@ function fewerTokens(maxTokens: number, room: number | null): number | null {
 /** A refusal that another `n` or another number of new tokens may avoid. */
 function dependsOnRequest(fault: LastingFault["fault"]): boolean {
   return fault.kind === "unsupported" || (fault.kind === "refused" && ["request", "content"].includes(fault.reason));
-}
-
-function isReasoningOnly({ text, reasoning }: AnsweredChoice): boolean {
-  return reasoning !== undefined && text.trim() === "";
-}
-
-function reasoningMisread(baseUrl: string, model: string): ConfigError {
-  return new ConfigError(
-    `${baseUrl} puts whole answers into the reasoning field and leaves the text empty\n` +
-      "serve the model without a reasoning parser, or with its own " +
-      "(vLLM, SGLang: --reasoning-parser, llama.cpp: --reasoning-format none)",
-    { baseUrl, model },
-  );
 }
 
 function toChoice({ text, reasoning, stopReason }: AnsweredChoice, tokenCount: number | null): Choice {

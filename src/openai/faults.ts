@@ -127,7 +127,7 @@ const quotaWords =
   /insufficient_quota|billing|insufficient (?:credit|balance|fund|quota)|requires more credits|arrear/i;
 /** What the conversation says is refused: OpenAI, Azure, OpenRouter, Gemini, DashScope. */
 const contentWords =
-  /content.?(?:filter|management|policy|moderation|inspection)|flagged|moderation|safety|prohibited|usage polic|inappropriate|sensitive|responsible.?ai|jailbreak|guardrail/i;
+  /content.?(?:filter|management|policy|moderation|inspection)|flagged|moderation|safety|prohibited.content|usage polic|inappropriate|sensitive.(?:content|words?|information)|responsible.?ai|jailbreak|guardrail/i;
 const onlyOneChoice = /only one (?:completion )?choice/i;
 
 function refused(reason: RefusedFault["reason"], text: string): RefusedFault {
