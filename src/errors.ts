@@ -20,6 +20,8 @@ export class InfrastructureError extends Error {
 export class SandboxError extends InfrastructureError {}
 /** A generator did not answer or answered nonsense. */
 export class GeneratorError extends InfrastructureError {}
+/** A model server refuses one conversation: for what it says, or as it is too long. Asking again changes nothing. */
+export class RefusedError extends InfrastructureError {}
 /** A verifier did not answer or answered nonsense. */
 export class VerifierError extends InfrastructureError {}
 /** The engine could not compute, load or save. */

@@ -81,7 +81,7 @@ describe("a served checkpoint", () => {
     });
   });
 
-  it("answers a conversation that fills its context with no room, and one that nearly does with what is left", async () => {
+  it("refuses a task that fills its context, and answers one that nearly does with what is left", async () => {
     const promptOf = (words: number) => [{ role: "user", content: "word ".repeat(words) }] as const;
     const length = (words: number) => model.tokenizer.encodeChat(promptOf(words), { addGenerationPrompt: true }).length;
     let words = 1;
@@ -89,8 +89,15 @@ describe("a served checkpoint", () => {
     const left = model.contextLength - length(words);
     await using(async (opened) => {
       const generator = createOpenAIGenerator(opened);
-      const [over] = await generator.propose(request([1], { conversation: promptOf(words + 50) }));
-      expect(over).toMatchObject({ text: "", stopReason: "no-room" });
+      const [prompt] = promptOf(words + 50);
+      const over = generator.propose(request([1], { conversation: [prompt] }));
+      await expect(over).rejects.toMatchObject({ name: "RefusedError", message: expect.stringContaining("no room") });
+      const turn = [
+        { role: "assistant", content: "x" },
+        { role: "user", content: "y" },
+      ] as const;
+      const [full] = await generator.propose(request([1], { conversation: [prompt, ...turn] }));
+      expect(full).toMatchObject({ text: "", stopReason: "no-room" });
       const [nearly] = await generator.propose(request([1], { conversation: promptOf(words) }));
       expect(nearly!.stopReason).not.toBe("no-room");
       expect(nearly!.tokenCount).toBeLessThanOrEqual(left);

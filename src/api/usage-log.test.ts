@@ -6,6 +6,7 @@ import { recordUsage, totalUsage, type UsageRecord } from "./usage-log.ts";
 const usage = (requests: number, cost: number | null): Usage => ({
   requests,
   failedRequests: 1,
+  reasoningOnly: 2,
   promptTokens: 10 * requests,
   completionTokens: cost === null ? null : requests,
   cost,
@@ -25,6 +26,7 @@ describe("the usage of a run", () => {
     expect(totalUsage(records)).toEqual({
       requests: 8,
       failedRequests: 2,
+      reasoningOnly: 4,
       promptTokens: 80,
       completionTokens: 8,
       cost: 3,

@@ -23,11 +23,20 @@ export async function readUsage(runDirectory: string): Promise<UsageRecord[]> {
 export function totalUsage(records: readonly UsageRecord[]): Usage {
   const last = new Map(records.map(({ attempt, usage }) => [attempt, usage]));
   const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
-  const zero: Usage = { requests: 0, failedRequests: 0, promptTokens: 0, completionTokens: 0, cost: 0 };
+  const zero: Usage = {
+    requests: 0,
+    failedRequests: 0,
+    reasoningOnly: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    cost: 0,
+  };
   return [...last.values()].reduce(
     (total, usage) => ({
       requests: total.requests + usage.requests,
       failedRequests: total.failedRequests + usage.failedRequests,
+      // Older logs are without.
+      reasoningOnly: total.reasoningOnly + (usage.reasoningOnly ?? 0),
       promptTokens: sum(total.promptTokens, usage.promptTokens),
       completionTokens: sum(total.completionTokens, usage.completionTokens),
       cost: sum(total.cost, usage.cost),

@@ -1,9 +1,11 @@
 /** `mucode eval`: one model on held-out tasks. */
 import { evaluate, type EvaluateReport } from "../api/evaluate.ts";
 import { evalSchema } from "../config/eval-schema.ts";
+import { RefusedError } from "../errors.ts";
 import { renderByTurn } from "../evaluation/by-turn.ts";
 import { renderComparison } from "../evaluation/render-comparison.ts";
 import { renderTime } from "../evaluation/render-time.ts";
+import type { Failure } from "../rollout/collect.ts";
 import { addConfigurationFlags, readConfiguration } from "./configuration-flags.ts";
 import type { RegisterCommand } from "./context.ts";
 import { describeFingerprint, describeModel, describeUsage, describeVerifier } from "./model-text.ts";
@@ -36,14 +38,30 @@ function describeReport(report: EvaluateReport): string {
     `execution   ${describeFingerprint(report.execution)}`,
     `sampling    temperature ${sampling.temperature}, at most ${sampling.maxTokens} new tokens, seed ${sampling.seed}`,
   ];
-  const failed = Object.entries(report.failures.byKind).map(([kind, failures]) => `${failures} by ${kind}`);
+  const failed = Object.entries(report.failures.byKind)
+    .filter(([kind]) => kind !== RefusedError.name)
+    .map(([kind, failures]) => `${failures} by ${kind}`);
   return `${[
     head.join("\n"),
     renderComparison(report.comparison, sampling),
     ...(sampling.turns > 1 ? [renderByTurn(report.byTurn, sampling)] : []),
+    ...describeRefused(report.failures.tasks),
     ...(failed.length > 0 ? [`What failed: ${failed.join(", ")}.`] : []),
     ...(report.usage ? [`${describeUsage(report.usage)}.`] : []),
     renderTime(report.time),
     `Everything is in ${report.run}.`,
   ].join("\n\n")}\n`;
+}
+
+/** At most so many in full. */
+const refusedShown = 5;
+
+function describeRefused(failures: readonly Failure[]): string[] {
+  const refused = failures.filter(({ kind }) => kind === RefusedError.name);
+  if (refused.length === 0) return [];
+  const count =
+    refused.length === 1 ? "1 task was refused and enters" : `${refused.length} tasks were refused and enter`;
+  const more = refused.length > refusedShown ? [`  … and ${refused.length - refusedShown} more in the report`] : [];
+  const lines = refused.slice(0, refusedShown).map(({ key, message }) => `  ${key}: ${message}`);
+  return [[`${count} no rate:`, ...lines, ...more].join("\n")];
 }

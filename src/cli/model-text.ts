@@ -32,12 +32,14 @@ export function describeFingerprint({ name, version, sha256 }: Fingerprint): str
   return `${name} ${version} (sha256 ${sha256.slice(0, 12)})`;
 }
 
-export function describeUsage({ requests, failedRequests, promptTokens, completionTokens, cost }: Usage): string {
+export function describeUsage(usage: Usage): string {
+  const { requests, failedRequests, reasoningOnly, promptTokens, completionTokens, cost } = usage;
   const count = (tokens: number | null): string => (tokens === null ? "unknown" : tokens.toLocaleString("en-US"));
   return [
     `${requests} requests (${failedRequests} failed)`,
     `prompt tokens ${count(promptTokens)}`,
     `new tokens ${count(completionTokens)}`,
+    ...(reasoningOnly > 0 ? [`${reasoningOnly} answers with a thought alone`] : []),
     `cost ${cost === null ? "unknown" : cost.toPrecision(4)}`,
   ].join(", ");
 }

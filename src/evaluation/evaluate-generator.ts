@@ -3,7 +3,6 @@
  * multi-turn best-of-N under each selection rule. Public tests alone stop a conversation.
  */
 import { allSettled } from "../concurrency.ts";
-import { InfrastructureError } from "../errors.ts";
 import type { Generator } from "../generator/generator.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
@@ -104,11 +103,6 @@ export async function evaluateGenerator(
           },
         });
         stage.finish();
-        const [failure] = collection.failures;
-        // Nothing is known then, which is no result: the stage stays open for the next attempt.
-        if (failure !== undefined && collection.records.length === 0) {
-          throw new InfrastructureError(`no task could be evaluated: ${failure.message}`, { task: failure.key });
-        }
         return collection.failures;
       } finally {
         clocks.charge(context);

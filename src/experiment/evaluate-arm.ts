@@ -1,8 +1,8 @@
 /** One generator on the held-out tasks: a resumable stage with a record per task. */
-import { InfrastructureError, StoreError } from "../errors.ts";
+import { StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
-import { collect } from "../rollout/collect.ts";
+import { collect, describeFailures } from "../rollout/collect.ts";
 import { Clocks } from "../rollout/timed.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { Task } from "../tasks/task.ts";
@@ -50,7 +50,7 @@ export async function evaluateArm(
       try {
         const timed = Object.entries(verifiers).map(([key, verifier]) => [key, clocks.verifier(verifier)]);
         const solving = { generator, grader, verifiers: Object.fromEntries(timed) as Record<string, Verifier> };
-        const { records, failures } = await collect({
+        const { failures } = await collect({
           items: tasks,
           itemKey: (task) => task.id,
           recordKey: (record) => record.taskId,
@@ -61,11 +61,7 @@ export async function evaluateArm(
           onRecord: () => stage.advance(),
         });
         stage.finish();
-        const [failure] = failures;
-        // Nothing is known then, which is no result: the stage stays open for the next attempt.
-        if (failure !== undefined && records.length === 0) {
-          throw new InfrastructureError(`no task could be evaluated: ${failure.message}`, { task: failure.key });
-        }
+        if (failures.length > 0) progress.log(`${name}: ${describeFailures(failures)}`);
         return { failures };
       } finally {
         clocks.charge(context);

@@ -5,8 +5,9 @@ import { GeneratorError } from "../errors.ts";
 import type { Generator } from "./generator.ts";
 
 /**
- * `close()` leaves the server open: a verifier may share it. Besides GeneratorError, which costs one item, `propose`
- * throws StopRunError (a limit is reached, the server stays away) and ConfigError (the key or the model is refused).
+ * `close()` leaves the server open: a verifier may share it. Besides GeneratorError and
+ * RefusedError, which cost one item, `propose` throws StopRunError (a limit is reached, the server stays away) and
+ * ConfigError (everything is refused: the key, the model, the address).
  */
 export function createOpenAIGenerator(server: ModelServer): Generator {
   return {

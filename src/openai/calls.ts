@@ -1,13 +1,15 @@
 /** The two questions to a model server, and what is found out about it on the way. */
 import { APIError } from "openai";
-import type { Conversation } from "../tasks/prompt.ts";
+import { RefusedError } from "../errors.ts";
 import type { Address } from "./address.ts";
 import { readAnswer, readModels, type Answer, type AnsweredChoice } from "./answers.ts";
 import { CarriedError, type ProtocolClient } from "./client.ts";
 import { ModelServerError } from "./errors.ts";
-import { explainRefusal } from "./faults.ts";
+import { AnswerError } from "./faults.ts";
 import type { Meter } from "./meter.ts";
 import type { Choice, CompleteRequest, ModelServer } from "./model-server.ts";
+import { createReasoningCheck, isReasoningOnly } from "./reasoning-only.ts";
+import { createRefusals, harmless, Unanswered } from "./refusals.ts";
 import { firstDialect, giveWay, requestBody, type Asked, type Dialect } from "./requests.ts";
 import { LastingFault, type Retrier } from "./retry.ts";
 import { createSlots } from "./slots.ts";
@@ -45,7 +47,7 @@ export function createCalls(parts: CallParts): Calls {
   const slots = createSlots(parts.concurrency);
   const dialect = firstDialect();
   const found: Found = { choices: null, sampling: null, usage: null, logprobs: null, answeredBy: null };
-
+  let answers = 0;
   const namesSeen = new Set<string>();
 
   /** One request and its answer, on the meter. */
@@ -55,15 +57,28 @@ export function createCalls(parts: CallParts): Calls {
     try {
       const body = { ...requestBody(api, model, asked, sent), ...parts.requestFields };
       answer = readAnswer(await client.ask(api, body, signal));
+      if (asked.logprobs && found.logprobs === true && answer.choices[0]!.firstTokens === null) {
+        throw new AnswerError("an answer without log-probabilities, which the server gave before");
+      }
     } catch (error) {
       ticket.failed({ worked: mayHaveWorked(error) });
       throw error;
     }
-    ticket.answered(answer.counts);
+    answers++;
+    ticket.answered(answer.counts, { reasoningOnly: answer.choices.filter(isReasoningOnly).length });
     found.usage = answer.counts !== null && found.usage !== false;
     noteModel(answer.model);
     return answer;
   }
+
+  const refusals = createRefusals({
+    address,
+    model,
+    exchange,
+    answers: () => answers,
+    listModels: async () => readModels(await client.models()),
+  });
+  const checkReasoning = createReasoningCheck({ baseUrl: address.baseUrl, model, exchange, stop: refusals.stop });
 
   function noteModel(name: string | null): void {
     if (name === null) return;
@@ -74,9 +89,10 @@ export function createCalls(parts: CallParts): Calls {
     namesSeen.add(name);
   }
 
-  /** Until it is answered or given up; `null` when there is no room for an answer. @throws LastingFault about `n` alone */
-  function ask(asked: Asked, signal?: AbortSignal): Promise<Answer | null> {
+  /** Until it is answered or given up, with fewer new tokens and parameters where the server demands that. */
+  function exchange(asked: Asked, signal?: AbortSignal): Promise<Answer | Unanswered> {
     return slots.hold(async () => {
+      const answersBefore = answers;
       let { maxTokens } = asked;
       for (let shortened = 0; ;) {
         const sent = { ...dialect };
@@ -85,34 +101,32 @@ export function createCalls(parts: CallParts): Calls {
         } catch (error) {
           if (!(error instanceof LastingFault)) throw error;
           const { fault } = error;
-          if (fault.kind === "context") {
-            const fewer = fewerTokens(maxTokens, fault.room);
-            if (fewer === null || ++shortened > mostShortenings) return null;
-            maxTokens = fewer;
-          } else if (fault.kind === "refused") {
-            const listed = fault.reason === "address" ? await listedModels() : null;
-            throw explainRefusal(fault, { ...address, model, listed });
-          } else if (fault.kind === "lasting") {
-            throw refusal(fault.text);
-          } else if (fault.parameter === "n" && asked.n > 1) {
-            throw error;
-          } else if (!giveWay(dialect, sent, fault.parameter)) {
-            throw refusal(fault.text);
-          }
+          const fewer = fault.kind === "context" ? fewerTokens(maxTokens, fault.room) : null;
+          if (fewer !== null && shortened++ < mostShortenings) maxTokens = fewer;
+          else if (!doesWithout(fault, asked, sent)) return new Unanswered(fault, answers > answersBefore);
         }
       }
     }, signal);
   }
 
-  const refusal = (text: string): ModelServerError =>
-    new ModelServerError(`${address.baseUrl} refuses the request: ${text}`, { model });
+  function doesWithout(fault: LastingFault["fault"], asked: Asked, sent: Dialect): boolean {
+    if (fault.kind !== "unsupported" || (fault.parameter === "top_logprobs" && !asked.logprobs)) return false;
+    return giveWay(dialect, sent, fault.parameter);
+  }
 
-  async function listedModels(): Promise<readonly string[] | null> {
-    try {
-      return readModels(await client.models());
-    } catch {
-      return null;
-    }
+  /**
+   * `null` when there is no room for an answer.
+   * @throws RefusedError: this conversation alone; LastingFault about `n` alone; as `ModelServer.complete`.
+   */
+  async function ask(asked: Asked, signal?: AbortSignal): Promise<Answer | null> {
+    refusals.throwIfStopped();
+    const outcome = await exchange(asked, signal);
+    if (!(outcome instanceof Unanswered)) return outcome;
+    const { fault } = outcome;
+    if (fault.kind === "unsupported" && fault.parameter === "n" && asked.n > 1) throw new LastingFault(fault);
+    // A longer conversation loses turns, and a program that is too long for a verifier has a score.
+    if (fault.kind === "context" && (asked.logprobs || asked.conversation.length > 1)) return null;
+    throw await refusals.judge(outcome, asked, signal);
   }
 
   /**
@@ -151,21 +165,30 @@ export function createCalls(parts: CallParts): Calls {
     log(`${address.baseUrl} does not give several choices per request (n): asking for each by itself`);
   }
 
-  /** The texts of the probe's choices; none when the server refuses it. */
+  /** The texts of the probe's choices; none when the server refuses it for the way in which it is asked. */
   async function probeOnce(asked: Pick<Asked, "n" | "seed">, signal?: AbortSignal): Promise<string[]> {
+    refusals.throwIfStopped();
+    const question = { ...choiceProbe, ...asked };
     try {
-      const answer = await ask({ ...choiceProbe, ...asked }, signal);
-      return (answer?.choices ?? []).map(({ text, reasoning }) => `${reasoning ?? ""}\n${text}`);
+      const outcome = await exchange(question, signal);
+      if (!(outcome instanceof Unanswered)) {
+        return outcome.choices.map(({ text, reasoning }) => `${reasoning ?? ""}\n${text}`);
+      }
+      if (dependsOnRequest(outcome.fault)) return [];
+      throw await refusals.judge(outcome, question, signal);
     } catch (error) {
-      if (error instanceof LastingFault || error instanceof ModelServerError) return [];
+      if (error instanceof ModelServerError || error instanceof RefusedError) return [];
       throw error;
     }
   }
 
   async function askOne(request: CompleteRequest, seed: number, signal?: AbortSignal): Promise<Choice> {
     const { conversation, temperature, maxTokens } = request;
-    const answer = await ask({ conversation, temperature, maxTokens, seed, n: 1 }, signal);
-    return answer === null ? noRoom : toChoice(answer.choices[0]!, answer.counts?.completionTokens ?? null);
+    const asked = { conversation, temperature, maxTokens, seed, n: 1 };
+    const answer = await ask(asked, signal);
+    if (answer === null) return noRoom;
+    await checkReasoning(answer, asked, signal);
+    return toChoice(answer.choices[0]!, answer.counts?.completionTokens ?? null);
   }
 
   /** As many of the first seeds' choices as the server gives for `n`; the others are asked for one by one. */
@@ -175,9 +198,10 @@ export function createCalls(parts: CallParts): Calls {
     while (seeds.length - choices.length > 1 && (await givesChoices(signal))) {
       const n = seeds.length - choices.length;
       try {
-        const seed = seeds[choices.length]!;
-        const answer = await ask({ conversation, temperature, maxTokens, seed, n }, signal);
+        const asked = { conversation, temperature, maxTokens, seed: seeds[choices.length]!, n };
+        const answer = await ask(asked, signal);
         if (answer === null) return seeds.map(() => noRoom);
+        await checkReasoning(answer, asked, signal);
         choices.push(...answer.choices.slice(0, n).map((choice) => toChoice(choice, null)));
         if (answer.choices.length === 1) found.choices = false;
       } catch (error) {
@@ -206,7 +230,7 @@ export function createCalls(parts: CallParts): Calls {
       const answer = await ask(asked, signal);
       if (answer === null) return null;
       const tokens = answer.choices[0]!.firstTokens;
-      found.logprobs = tokens !== null;
+      found.logprobs = tokens !== null || found.logprobs === true;
       if (tokens === null) throw new ModelServerError(`${address.baseUrl} gives no log-probabilities`, { model });
       return [...tokens];
     },
@@ -214,7 +238,7 @@ export function createCalls(parts: CallParts): Calls {
 }
 
 const choiceProbe = {
-  conversation: [{ role: "user", content: "Write one line of random words." }] satisfies Conversation,
+  conversation: harmless,
   n: 3,
   temperature: 1,
   maxTokens: 24,
@@ -230,6 +254,11 @@ function fewerTokens(maxTokens: number, room: number | null): number | null {
   if (room !== null) return room === 0 ? null : Math.max(1, Math.min(room, maxTokens - 1));
   const half = Math.floor(maxTokens / 2);
   return half < 32 ? null : half;
+}
+
+/** A refusal that another `n` or another number of new tokens may avoid. */
+function dependsOnRequest(fault: LastingFault["fault"]): boolean {
+  return fault.kind === "unsupported" || (fault.kind === "refused" && ["request", "content"].includes(fault.reason));
 }
 
 function toChoice({ text, reasoning, stopReason }: AnsweredChoice, tokenCount: number | null): Choice {

@@ -6,7 +6,9 @@
  * its versions; SGLang gives the logit. Which of the two comes back is found out by asking, never assumed.
  */
 import { z } from "zod";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, RefusedError } from "../errors.ts";
+import type { Address } from "./address.ts";
+import { readBody } from "./answers.ts";
 import { openConnection, type Connection, type Surroundings } from "./connection.ts";
 import { ModelServerError } from "./errors.ts";
 import { AnswerError, explainRefusal } from "./faults.ts";
@@ -32,12 +34,18 @@ export interface ClassificationServer {
   };
   usage(): Usage;
   /**
-   * `logits[i]` belongs to `sequences[i]`; `null` where it does not fit the server's context.
+   * `scores[i]` belongs to `sequences[i]`.
    * @throws ModelServerError: the request failed; StopRunError: every further one would; ConfigError: the user must act.
    */
-  classify(sequences: readonly Int32Array[], signal?: AbortSignal): Promise<(number | null)[]>;
+  classify(sequences: readonly Int32Array[], signal?: AbortSignal): Promise<Score[]>;
   close(): Promise<void>;
 }
+
+/**
+ * A logit; `null` for a sequence that does not fit the server's context; an error for one that alone has none:
+ * RefusedError, or ModelServerError where no number came for it.
+ */
+export type Score = number | null | RefusedError | ModelServerError;
 
 /** How to ask, and how to read what comes back. */
 interface Form {
@@ -45,12 +53,14 @@ interface Form {
   body(sequences: readonly Int32Array[], asked: { readonly model: string; readonly activation: boolean }): object;
   /** Whether it can be asked for a logit or for what an activation makes of it. */
   readonly activates: boolean;
-  /** @throws AnswerError */
-  read(body: unknown): number[];
+  /** `null` where a number is missing, as NaN is in JSON. @throws AnswerError */
+  read(body: unknown): (number | null)[];
 }
 
-const vllmSchema = z.object({ data: z.array(z.object({ index: z.int(), probs: z.array(z.number()).length(1) })) });
-const sglangSchema = z.array(z.object({ embedding: z.array(z.number()).length(1) }));
+const vllmSchema = z.object({
+  data: z.array(z.object({ index: z.int(), probs: z.array(z.number().nullable()).length(1) })),
+});
+const sglangSchema = z.array(z.object({ embedding: z.array(z.number().nullable()).length(1) }));
 
 /** https://docs.vllm.ai/en/stable/models/pooling_models/classify/ and https://docs.sglang.io/supported_models/reward_models.html */
 const forms = [
@@ -67,14 +77,14 @@ const forms = [
     }),
     read(body) {
       const { data } = parse(vllmSchema, body);
-      return data.toSorted((a, b) => a.index - b.index).map(({ probs }) => probs[0]!);
+      return data.toSorted((a, b) => a.index - b.index).map(({ probs }) => probs[0] ?? null);
     },
   },
   {
     name: "sglang",
     activates: false,
     body: (sequences) => ({ input_ids: sequences.map((tokens) => [...tokens]) }),
-    read: (body) => parse(sglangSchema, body).map(({ embedding }) => embedding[0]!),
+    read: (body) => parse(sglangSchema, body).map(({ embedding }) => embedding[0] ?? null),
   },
 ] as const satisfies readonly Form[];
 
@@ -108,7 +118,7 @@ export async function openClassificationServer(
     const { model, examples } = options;
     const slots = createSlots(options.concurrency ?? 8);
     const asker = createAsker(connection, model);
-    const { form, values } = await findForm(asker, examples, baseUrl);
+    const { form, values } = await findForm(asker, examples, connection.address);
     const gives = await findScale(asker, form, { examples, values });
     if (gives === "probability") {
       options.log?.(`${baseUrl} gives probabilities in place of logits: logits are computed from them`);
@@ -118,8 +128,8 @@ export async function openClassificationServer(
       usage: () => connection.meter.usage(),
       classify: (sequences, signal) =>
         slots.hold(async () => {
-          const found = await classifyAll(asker, form, sequences, signal);
-          return found.map((value) => (value === null || gives === "logit" ? value : logit(value)));
+          const found = await classifyAll({ ask: asker, form, examples, connection }, sequences, signal);
+          return found.map((value) => (typeof value === "number" && gives === "probability" ? logit(value) : value));
         }, signal),
       close: connection.close,
     };
@@ -133,17 +143,17 @@ type Asker = (
   form: Form,
   sequences: readonly Int32Array[],
   options?: { readonly activation?: boolean; readonly signal?: AbortSignal | undefined },
-) => Promise<number[]>;
+) => Promise<(number | null)[]>;
 
 /** One request, sent again by the policy. @throws LastingFault; what `classify` throws. */
 function createAsker({ client, retrier, meter }: Connection, model: string): Asker {
   return (form, sequences, { activation = false, signal } = {}) =>
     retrier.run(async () => {
       const ticket = await meter.admit(0, signal);
-      let values: number[];
+      let values: (number | null)[];
       try {
         values = form.read(
-          parseJson(await client.post("/classify", form.body(sequences, { model, activation }), signal)),
+          readBody(await client.post("/classify", form.body(sequences, { model, activation }), signal)),
         );
         if (values.length !== sequences.length) {
           throw new AnswerError(`${values.length} scores for ${sequences.length} sequences`);
@@ -158,27 +168,21 @@ function createAsker({ client, retrier, meter }: Connection, model: string): Ask
     }, signal);
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new AnswerError(`the answer is not JSON (${text.length} characters)`);
-  }
-}
-
 /** The form that the server understands, with the values of the examples. */
 async function findForm(
   ask: Asker,
   examples: readonly Int32Array[],
-  baseUrl: string,
+  { baseUrl, keySource }: Address,
 ): Promise<{ readonly form: Form; readonly values: readonly number[] }> {
   const complaints: string[] = [];
   for (const form of forms) {
     try {
-      return { form, values: await ask(form, examples) };
+      const values = await ask(form, examples);
+      if (values.every((value) => value !== null)) return { form, values };
+      complaints.push(`in the form of ${form.name}: scores that are no numbers`);
     } catch (error) {
       if (error instanceof LastingFault && error.fault.kind === "refused" && error.fault.reason === "key") {
-        throw explainRefusal(error.fault, { baseUrl, model: "", keySource: null, listed: null });
+        throw explainRefusal(error.fault, { baseUrl, model: "", keySource, listed: null });
       }
       if (!(error instanceof LastingFault || error instanceof ModelServerError)) throw error;
       complaints.push(`in the form of ${form.name}: ${textOf(error)}`);
@@ -201,26 +205,55 @@ async function findScale(
 ): Promise<"logit" | "probability"> {
   if (!form.activates || values.some((value) => value < 0 || value > 1)) return "logit";
   const activated = await ask(form, examples, { activation: true });
-  return activated.some((value, index) => Math.abs(value - values[index]!) > 1e-3) ? "logit" : "probability";
+  return activated.some((value, index) => value !== null && Math.abs(value - values[index]!) > 1e-3)
+    ? "logit"
+    : "probability";
 }
 
-/** All together; one by one when one of them is too long, so that it costs the others nothing. */
+interface ClassifyParts {
+  readonly ask: Asker;
+  readonly form: Form;
+  /** Scored before: the server that refuses them refuses everything. */
+  readonly examples: readonly Int32Array[];
+  readonly connection: Connection;
+}
+
+/** All together; one by one when they are refused, so that one that is too long or refused costs the others nothing. */
 async function classifyAll(
-  ask: Asker,
-  form: Form,
+  parts: ClassifyParts,
   sequences: readonly Int32Array[],
   signal?: AbortSignal,
-): Promise<(number | null)[]> {
+): Promise<Score[]> {
+  const { baseUrl } = parts.connection.address;
   try {
-    return await ask(form, sequences, { signal });
+    const values = await parts.ask(parts.form, sequences, { signal });
+    return values.map((value) => value ?? new ModelServerError(`${baseUrl} gives a score that is no number`));
   } catch (error) {
     if (!(error instanceof LastingFault)) throw error;
-    if (error.fault.kind !== "context") throw new ModelServerError(`the server refuses to score: ${textOf(error)}`);
+    if (sequences.length === 1) return [await judge(error, parts, signal)];
   }
-  if (sequences.length === 1) return [null];
-  const alone: (number | null)[] = [];
-  for (const sequence of sequences) alone.push(...(await classifyAll(ask, form, [sequence], signal)));
+  const alone: Score[] = [];
+  for (const sequence of sequences) alone.push(...(await classifyAll(parts, [sequence], signal)));
   return alone;
+}
+
+/** @throws ConfigError when the server refuses the examples as well. */
+async function judge(
+  error: LastingFault,
+  { ask, form, examples, connection }: ClassifyParts,
+  signal?: AbortSignal,
+): Promise<null | RefusedError> {
+  if (error.fault.kind === "context") return null;
+  const { baseUrl, keySource } = connection.address;
+  try {
+    await ask(form, examples, { signal });
+  } catch (again) {
+    if (again instanceof LastingFault && again.fault.kind === "refused") {
+      throw explainRefusal(again.fault, { baseUrl, model: "", keySource, listed: null });
+    }
+    if (!(again instanceof LastingFault || again instanceof ModelServerError)) throw again;
+  }
+  return new RefusedError(`${baseUrl} refuses to score a program: ${textOf(error)}`);
 }
 
 function textOf(error: Error): string {

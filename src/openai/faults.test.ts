@@ -91,6 +91,62 @@ describe("conversations that are too long", () => {
       0,
     ],
     [
+      "Groq",
+      400,
+      {
+        message: "Please reduce the length of the messages or completion.",
+        type: "invalid_request_error",
+        param: "messages",
+        code: "context_length_exceeded",
+      },
+      null,
+    ],
+    ["Anthropic", 400, { message: "prompt is too long: 213462 tokens > 200000 maximum" }, 0],
+    [
+      "text-generation-inference",
+      422,
+      {
+        message:
+          "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 3500 `inputs` tokens " +
+          "and 1000 `max_new_tokens`",
+      },
+      596,
+    ],
+    [
+      "OpenRouter",
+      400,
+      {
+        message:
+          "This endpoint's maximum context length is 8192 tokens. However, you requested about 9000 tokens " +
+          "(7000 of text input, 2000 in the output).",
+        code: 400,
+      },
+      1192,
+    ],
+    [
+      "Gemini",
+      400,
+      { message: "The input token count (1196265) exceeds the maximum number of tokens allowed (1048575)." },
+      0,
+    ],
+    [
+      "xAI",
+      400,
+      { message: "This model's maximum prompt length is 131072 but the request contains 537812 tokens." },
+      0,
+    ],
+    ["Ollama", 400, { message: "prompt too long; exceeded max context length by 100 tokens" }, null],
+    ["Ollama, later", 400, { message: "input length exceeds maximum context length" }, null],
+    ["OpenAI, later", 400, { message: "Your input exceeds the context window of this model." }, null],
+    ["Azure", 400, { message: "Input tokens exceed the configured limit of 272000 tokens." }, null],
+    ["Bedrock", 400, { message: "Input is too long for requested model." }, null],
+    [
+      "Mistral",
+      400,
+      { message: "Prompt contains 40000 tokens, too large for model with 32768 maximum context length" },
+      null,
+    ],
+    [
       "LM Studio",
       400,
       {
@@ -102,12 +158,12 @@ describe("conversations that are too long", () => {
     ],
   ];
   it.each(texts)("are recognised in the words of %s", (_server, status, error, room) => {
-    expect(fault(status, error)).toEqual({ kind: "context", room });
+    expect(fault(status, error)).toMatchObject({ kind: "context", room });
   });
 
   it("are recognised under status 200", () => {
     const text = 'an error as answer: {"type":"exceed_context_size_error","n_prompt_tokens":300,"n_ctx":256}';
-    expect(classifyFault(new AnswerError(text), now)).toEqual({ kind: "context", room: 0 });
+    expect(classifyFault(new AnswerError(text), now)).toMatchObject({ kind: "context", room: 0 });
   });
 });
 
@@ -132,8 +188,8 @@ describe("failed requests", () => {
     });
   });
 
-  it.each([400, 422, 413, 501])("with status %i and no known reason last", (status) => {
-    expect(fault(status, { message: "no" })).toMatchObject({ kind: "lasting" });
+  it.each([400, 422, 413, 501])("with status %i and no known reason are refusals of the request", (status) => {
+    expect(fault(status, { message: "no" })).toMatchObject({ kind: "refused", reason: "request" });
   });
 
   it("name the parameter that a server does not take", () => {

@@ -16,8 +16,8 @@ export interface TokenCounts {
 
 /** One request under way: exactly one of its functions is called, once. */
 export interface Ticket {
-  /** `counts` is `null` when the answer came without. */
-  answered(counts: TokenCounts | null): void;
+  /** `counts` is `null` when the answer came without; `reasoningOnly`: choices that are a thought alone. */
+  answered(counts: TokenCounts | null, choices?: { readonly reasoningOnly: number }): void;
   /** `worked`: the model may have written tokens that nobody counted. */
   failed(outcome: { readonly worked: boolean }): void;
 }
@@ -39,6 +39,7 @@ export function createMeter(options: MeterOptions): Meter {
   let promptTokens = 0;
   let completionTokens = 0;
   let uncounted = 0;
+  let reasoningOnly = 0;
   /** Against `maxTokens`: tokens counted, and what uncounted answers may have used at most. */
   let spent = 0;
   let reserved = 0;
@@ -66,7 +67,8 @@ export function createMeter(options: MeterOptions): Meter {
       requests++;
       reserved += tokens;
       return {
-        answered(counts) {
+        answered(counts, choices) {
+          reasoningOnly += choices?.reasoningOnly ?? 0;
           if (counts === null) uncounted++;
           promptTokens += counts?.promptTokens ?? 0;
           completionTokens += counts?.completionTokens ?? 0;
@@ -87,6 +89,7 @@ export function createMeter(options: MeterOptions): Meter {
       return {
         requests,
         failedRequests,
+        reasoningOnly,
         promptTokens: isCounted ? promptTokens : null,
         completionTokens: isCounted ? completionTokens : null,
         cost,

@@ -62,6 +62,8 @@ export interface Usage {
   readonly requests: number;
   /** Those without a usable answer. */
   readonly failedRequests: number;
+  /** Choices that are a thought alone, without an answer after it: there is no program in them. */
+  readonly reasoningOnly: number;
   /** Of the answers; `null` when at least one answer came without counts. */
   readonly promptTokens: number | null;
   readonly completionTokens: number | null;
@@ -104,8 +106,9 @@ export interface ModelServer {
   };
   usage(): Usage;
   /**
-   * `choices[i]` belongs to `seeds[i]`.
-   * @throws ModelServerError: this request failed; StopRunError: every further one would; ConfigError: the user must act.
+   * `choices[i]` belongs to `seeds[i]`. `no-room` is for conversations that turns can be taken from.
+   * @throws RefusedError: this conversation is refused, or its one message leaves no room; ModelServerError: this request
+   * failed; StopRunError: every further one would; ConfigError: the user must act.
    */
   complete(request: CompleteRequest, signal?: AbortSignal): Promise<Choice[]>;
   /**

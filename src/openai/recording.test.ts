@@ -76,6 +76,23 @@ describe("a recorded run", () => {
     expect(await replay(run)).toEqual(recorded);
   });
 
+  it.each([
+    [8, 1],
+    [1, 8],
+  ])("is replayed with its refusals, %i at once there and %i here", async (there, here) => {
+    const behaviour: MisbehavingServerOptions = {
+      behaviour: ({ text }): Behaviour => (text.includes("knife") ? { status: 403 } : "answer"),
+    };
+    const contents = ["knife", "fork", "knives", "knife 2", "spoon", "knife 3"];
+    const all = async (model: ModelServer): Promise<unknown[]> => {
+      const settled = await Promise.allSettled(contents.map((content) => model.complete(request(content, [1]))));
+      return settled.map((one) => (one.status === "fulfilled" ? one.value : (one.reason as Error).name));
+    };
+    const recorded = await record(behaviour, all, { concurrency: there });
+    expect(recorded.filter((one) => one === "RefusedError")).toHaveLength(3);
+    expect(await replay(all, { concurrency: here })).toEqual(recorded);
+  });
+
   it("is replayed although a server answered later requests first", async () => {
     let count = 0;
     let release: (() => void) | undefined;

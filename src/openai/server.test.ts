@@ -200,11 +200,18 @@ describe("answers", () => {
 describe("conversations that are too long", () => {
   const context = (message: string): Behaviour => ({ status: 400, body: { error: { message } } });
 
+  /** Turns can be taken from it. */
+  const conversation = [
+    { role: "user", content: "Write a function." },
+    { role: "assistant", content: "No." },
+    { role: "user", content: "Yes." },
+  ] as const;
+
   it("leave no room when they fill the context alone", async () => {
     const { server, model } = await start({
       behaviour: () => context("The input (9000 tokens) is longer than the model's context length (4096 tokens)."),
     });
-    const choices = await model.complete(ask([1], { temperature: 0 }));
+    const choices = await model.complete(ask([1], { temperature: 0, conversation }));
     expect(choices).toEqual([{ text: "", stopReason: "no-room", tokenCount: 0 }]);
     expect(server.requests).toHaveLength(1);
   });
@@ -224,7 +231,7 @@ describe("conversations that are too long", () => {
 
   it("are tried with fewer new tokens where the server does not say how much room is left", async () => {
     const { server, model } = await start({ behaviour: () => context("context_length_exceeded") });
-    const [choice] = await model.complete(ask([1], { maxTokens: 200 }));
+    const [choice] = await model.complete(ask([1], { maxTokens: 200, conversation }));
     expect(choice!.stopReason).toBe("no-room");
     expect(server.requests.map(({ body }) => body["max_tokens"])).toEqual([200, 100, 50]);
   });
@@ -288,12 +295,6 @@ describe("faults", () => {
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(results[1]).toMatchObject({ reason: { name: "ModelServerError", fields: { attempts: 4 } } });
     expect(clock.waits).toEqual([375, 750, 1500]);
-  });
-
-  it("are not repeated when the server refuses the request for good", async () => {
-    const { server, model } = await start({ behaviour: () => ({ status: 400 }) });
-    await expect(model.complete(ask([1]))).rejects.toThrow(/refuses the request: status 400/);
-    expect(server.requests).toHaveLength(1);
   });
 
   it.each([
@@ -432,6 +433,7 @@ describe("costs", () => {
     expect(model.usage()).toEqual({
       requests: 1,
       failedRequests: 0,
+      reasoningOnly: 0,
       promptTokens: 10,
       completionTokens: 7,
       cost: (10 * 2 + 7 * 10) / 1e6,

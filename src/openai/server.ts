@@ -65,7 +65,9 @@ async function findModel(named: string | undefined, { address, client, retrier, 
           baseUrl,
         });
       }
-      if (fault.kind === "refused" && fault.reason === "key") {
+      // A key may have a right to the model and none to the list.
+      const isKey = fault.kind === "refused" && (fault.reason === "key" || (fault.reason === "access" && !named));
+      if (isKey) {
         throw explainRefusal(fault, { baseUrl, keySource, model: named ?? "not named", listed: null });
       }
       throw error;
@@ -74,7 +76,7 @@ async function findModel(named: string | undefined, { address, client, retrier, 
   try {
     const listed = readModels(named === undefined ? await retrier.run(list) : await list());
     if (named === undefined) return onlyModel(listed, baseUrl);
-    if (listed !== null && !listed.includes(named)) {
+    if (!listed.includes(named)) {
       log(`${baseUrl} lists ${listed.join(", ") || "no models"}, not ${named}; asking for it all the same`);
     }
     return named;
@@ -84,19 +86,20 @@ async function findModel(named: string | undefined, { address, client, retrier, 
     if (!given) throw error;
     if (named !== undefined) return named;
     const reason = "text" in fault ? fault.text : (error as Error).message;
-    throw new ConfigError(
-      `${baseUrl} does not list its models (${reason}): name the model, and check that the URL ends in /v1 if the server wants that`,
-      { baseUrl },
-    );
+    const isAddress = fault.kind === "refused" && fault.reason === "address";
+    const mend = isAddress
+      ? "check the base URL (does it end in /v1?)"
+      : "name the model, and check that the URL ends in /v1 if the server wants that";
+    throw new ConfigError(`${baseUrl} does not list its models (${reason}): ${mend}`, { baseUrl });
   }
 }
 
-function onlyModel(listed: readonly string[] | null, baseUrl: string): string {
-  const [first, ...others] = listed ?? [];
+function onlyModel(listed: readonly string[], baseUrl: string): string {
+  const [first, ...others] = listed;
   if (first !== undefined && others.length === 0) return first;
   const reason =
     first === undefined
       ? `${baseUrl} lists no models`
-      : `${baseUrl} lists ${listed!.length} models: ${listed!.slice(0, 20).join(", ")}${listed!.length > 20 ? ", …" : ""}`;
+      : `${baseUrl} lists ${listed.length} models: ${listed.slice(0, 20).join(", ")}${listed.length > 20 ? ", …" : ""}`;
   throw new ConfigError(`${reason}; name the one to use`, { key: "model", baseUrl });
 }

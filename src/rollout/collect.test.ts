@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { SandboxError, StopRunError } from "../errors.ts";
+import { RefusedError, SandboxError, StopRunError } from "../errors.ts";
 import type { RecordLog } from "../store/run-store.ts";
-import { collect } from "./collect.ts";
+import { collect, countRefused, describeFailures } from "./collect.ts";
 
 interface Square {
   readonly of: number;
@@ -58,6 +58,27 @@ describe("collecting records", () => {
     const items = Array.from({ length: 100 }, (_, i) => i);
     await expect(collect({ ...base, work, items, log, concurrency: 4 })).rejects.toThrow(/of 100 failed.*no workers/);
     expect(log.records).toHaveLength(5);
+  });
+
+  it("goes on however many are refused, and counts them by themselves", async () => {
+    const work = async (item: number): Promise<Square> => {
+      if (item > 1) throw item === 2 ? new SandboxError("worker died") : new RefusedError("flagged");
+      return base.work(item);
+    };
+    const items = Array.from({ length: 100 }, (_, i) => i);
+    const { records, failures } = await collect({ ...base, work, items, log: memoryLog(), concurrency: 4 });
+    expect(records).toHaveLength(2);
+    expect(countRefused(failures)).toEqual({ refused: 97, others: 1 });
+    expect(describeFailures(failures)).toBe("97 refused by the server and left out, 1 failed and left out");
+  });
+
+  it.each([
+    ["was refused", new RefusedError("flagged")],
+    ["failed", new SandboxError("flagged")],
+  ])("has no result when every one %s", async (words, error) => {
+    const work = (): Promise<Square> => Promise.reject(error);
+    const nothing = collect({ ...base, work, items: [1, 2], log: memoryLog(), concurrency: 2 });
+    await expect(nothing).rejects.toThrow(`every one of 2 ${words}, the first: flagged`);
   });
 
   it("stops at once when going on is forbidden, and keeps what was done", async () => {

@@ -1,6 +1,6 @@
 /** Many conversations at once, resumable: whatever an earlier attempt recorded is not done again. */
 import { mapConcurrently } from "../concurrency.ts";
-import { ConfigError, InfrastructureError, StopRunError, StoreError } from "../errors.ts";
+import { ConfigError, InfrastructureError, RefusedError, StopRunError, StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressStage } from "../progress.ts";
 import type { RecordLog } from "../store/run-store.ts";
@@ -8,10 +8,10 @@ import type { Task } from "../tasks/task.ts";
 import type { GradedTrajectory } from "./graded-trajectory.ts";
 import type { Trajectory } from "./trajectory.ts";
 
-/** One conversation that could not be had because the infrastructure failed: neither right nor wrong. */
+/** One conversation that could not be had, as the infrastructure failed or a server refused it: neither right nor wrong. */
 export interface Failure {
   readonly key: string;
-  /** Name of the error: `SandboxError` for a program that could not be graded, `GeneratorError`, … */
+  /** Name of the error: `SandboxError` for a program that could not be graded, `RefusedError`, `GeneratorError`, … */
   readonly kind: string;
   readonly message: string;
 }
@@ -36,7 +36,9 @@ export interface CollectRequest<Item, R> {
 
 /**
  * A failure of the infrastructure costs its item and is reported; more than a fifth of the items (and more than ten)
- * means that something is down, and stops the collection with what it has kept.
+ * means that something is down, and stops the collection with what it has kept. Refused conversations are reported, and
+ * say nothing of the kind: the server answers others.
+ * @throws InfrastructureError also when every item failed: nothing is known then.
  */
 export async function collect<Item, R>(request: CollectRequest<Item, R>): Promise<Collection<R>> {
   const byKey = new Map<string, R>();
@@ -59,8 +61,10 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
     } catch (error) {
       if (!isToleratedFailure(error)) throw error;
       failures.push({ key, kind: error.name, message: error.message });
-      if (failures.length > tolerated) {
-        const text = `${failures.length} of ${request.items.length} failed, the last one: ${error.message}`;
+      if (error instanceof RefusedError) return;
+      const failed = countRefused(failures).others;
+      if (failed > tolerated) {
+        const text = `${failed} of ${request.items.length} failed, the last one: ${error.message}`;
         throw new InfrastructureError(text, { key }, { cause: error });
       }
     }
@@ -68,7 +72,30 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
   const records = request.items
     .map((item) => byKey.get(request.itemKey(item)))
     .filter((record) => record !== undefined);
+  const [failure] = failures;
+  if (failure !== undefined && records.length === 0) {
+    const { refused } = countRefused(failures);
+    const what = refused === failures.length ? "was refused" : "failed";
+    throw new InfrastructureError(`every one of ${request.items.length} ${what}, the first: ${failure.message}`, {
+      key: failure.key,
+    });
+  }
   return { records, failures };
+}
+
+/** Conversations that a server refused are known to be lost for good; the others may be had another time. */
+export function countRefused(failures: readonly Failure[]): { readonly refused: number; readonly others: number } {
+  const refused = failures.filter(({ kind }) => kind === RefusedError.name).length;
+  return { refused, others: failures.length - refused };
+}
+
+/** For people, e.g. `2 refused by the server and left out, 1 failed and left out`; empty without failures. */
+export function describeFailures(failures: readonly Failure[]): string {
+  const { refused, others } = countRefused(failures);
+  return [
+    ...(refused > 0 ? [`${refused} refused by the server and left out`] : []),
+    ...(others > 0 ? [`${others} failed and left out`] : []),
+  ].join(", ");
 }
 
 function isToleratedFailure(error: unknown): error is InfrastructureError {

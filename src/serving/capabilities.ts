@@ -1,4 +1,5 @@
 /** What a server of the run can do, found out by asking and said once: the protocol promises more than servers keep. */
+import { RefusedError } from "../errors.ts";
 import { ModelServerError } from "../openai/errors.ts";
 import type { ModelServer } from "../openai/server.ts";
 
@@ -26,7 +27,7 @@ async function countLogprobs(server: ModelServer, signal?: AbortSignal): Promise
   try {
     return (await server.firstTokens(conversation, signal))?.length ?? 0;
   } catch (error) {
-    if (error instanceof ModelServerError) return 0;
+    if (error instanceof ModelServerError || error instanceof RefusedError) return 0;
     throw error;
   }
 }

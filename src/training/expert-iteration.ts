@@ -4,9 +4,8 @@
  */
 import type { GradedTrajectory } from "../rollout/graded-trajectory.ts";
 import { firstTurns } from "../rollout/graded-trajectory.ts";
-import type { GeneratorExample } from "./relabel.ts";
 import { imitateSuccesses } from "./relabel.ts";
-import type { GeneratorFitSummary, StageParts, StageRequest } from "./stages.ts";
+import type { GeneratorExamples, GeneratorFitSummary, StageParts, StageRequest } from "./stages.ts";
 import { relabelWithExpert, rollOutTasks, trainGenerator, trainVerifier } from "./stages.ts";
 import type { RolloutSummary } from "./summaries.ts";
 import { summarizeRollouts } from "./summaries.ts";
@@ -79,10 +78,10 @@ export async function iterateExpert(request: IterationRequest, parts: StageParts
 
     // 4. The local search expert: the best program known for each task.
     // 5. Relabel every visited state with it.
-    const examples = async (): Promise<GeneratorExample[]> =>
+    const examples = async (): Promise<GeneratorExamples> =>
       method === "mucode"
         ? relabelWithExpert(collected, verifier, request, parts)
-        : imitateSuccesses({ tasks, trajectories: experience, prompt: settings.rollout });
+        : { examples: imitateSuccesses({ tasks, trajectories: experience, prompt: settings.rollout }), failures: [] };
 
     // 6. Fit the generator, from the base model again.
     const fitted: Checkpoint = { directory: store.path(place, "generator") };

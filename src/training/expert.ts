@@ -1,4 +1,7 @@
 /** The local search expert π*(x): the best programs of D(x) (step 4 of the method). */
+import { allSettled } from "../concurrency.ts";
+import { RefusedError, VerifierError, type InfrastructureError } from "../errors.ts";
+import type { Failure } from "../rollout/collect.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import type { Attempt, GradedTrajectory } from "../rollout/graded-trajectory.ts";
@@ -24,21 +27,34 @@ export interface ExpertRequest {
   readonly programsPerTask: number;
   /** Needed by the rules that rank by score. */
   readonly verifier?: Verifier;
+  readonly onFailure?: (failure: Failure) => void;
 }
 
-/** Ties go to the program found first. */
+/**
+ * Ties go to the program found first. A task with a program that the verifier does not score, or refuses to, has no
+ * expert and is reported to `onFailure`.
+ * @throws VerifierError, RefusedError when no task at all can be ranked.
+ */
 export async function findExperts(request: ExpertRequest, signal?: AbortSignal): Promise<Experts> {
-  const { programsPerTask } = request;
+  const { programsPerTask, onFailure = () => undefined } = request;
   const byTask = groupByTask(request.experience);
   const experts = new Map<string, readonly Attempt[]>();
-  await Promise.all(
+  let failed: InfrastructureError | undefined;
+  await allSettled(
     request.tasks.map(async (task) => {
       const attempts = distinctAttempts(byTask.get(task.id) ?? []);
       const eligible = request.rule === "verifier" ? attempts : attempts.filter((attempt) => attempt.outcome);
-      const ranked = request.rule === "outcome" ? eligible : await byScore(task, eligible, request.verifier, signal);
-      if (ranked.length > 0) experts.set(task.id, ranked.slice(0, programsPerTask));
+      try {
+        const ranked = request.rule === "outcome" ? eligible : await byScore(task, eligible, request.verifier, signal);
+        if (ranked.length > 0) experts.set(task.id, ranked.slice(0, programsPerTask));
+      } catch (error) {
+        if (!(error instanceof VerifierError || error instanceof RefusedError)) throw error;
+        failed ??= error;
+        onFailure({ key: task.id, kind: error.name, message: error.message });
+      }
     }),
   );
+  if (failed !== undefined && experts.size === 0) throw failed;
   return experts;
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { RefusedError } from "../errors.ts";
+import type { Failure } from "../rollout/collect.ts";
 import type { GradedTrajectory } from "../rollout/graded-trajectory.ts";
 import type { Task } from "../tasks/task.ts";
 import { createScriptedVerifier } from "../verifier/scripted-verifier.ts";
@@ -93,6 +95,35 @@ describe("the expert", () => {
       verifier: equal,
     });
     expect(experts.get("x")?.[0]?.program).toBe("+a");
+  });
+});
+
+describe("an expert whose verifier fails", () => {
+  const refusing = (refused: (program: string) => boolean) =>
+    createScriptedVerifier(({ program }) => {
+      if (refused(program)) throw new RefusedError("flagged");
+      return scores[program]!;
+    });
+  const both = {
+    tasks: [task("x"), task("y")],
+    experience: [...experience, trajectory("y", 0, ["+a", "-e", "+b"])],
+    programsPerTask: 1,
+    rule: "verifier",
+  } as const;
+
+  it("has none for the tasks it fails on, and says which", async () => {
+    const failures: Failure[] = [];
+    const experts = await findExperts({
+      ...both,
+      verifier: refusing((program) => program === "-e"),
+      onFailure: (failure) => failures.push(failure),
+    });
+    expect([...experts.keys()]).toEqual(["x"]);
+    expect(failures).toEqual([{ key: "y", kind: "RefusedError", message: "flagged" }]);
+  });
+
+  it("is none at all when it fails on every task", async () => {
+    await expect(findExperts({ ...both, verifier: refusing(() => true) })).rejects.toThrow(RefusedError);
   });
 });
 

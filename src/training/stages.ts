@@ -2,6 +2,7 @@
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
 import { deriveSeed } from "../random.ts";
+import { describeFailures, type Failure } from "../rollout/collect.ts";
 import { collectRollouts, inOrder } from "../rollout/collect-rollouts.ts";
 import type { GradedTrajectory } from "../rollout/graded-trajectory.ts";
 import type { RolloutSettings } from "../rollout/rollout.ts";
@@ -61,6 +62,13 @@ export interface GeneratorFitSummary extends TrainingSummary {
   readonly expertLabels: number;
   /** Examples labelled with a successful trajectory's own final program. */
   readonly ownLabels: number;
+  /** Tasks without an expert, as the verifier did not score their programs or its server refused to. */
+  readonly failures: readonly Failure[];
+}
+
+export interface GeneratorExamples {
+  readonly examples: GeneratorExample[];
+  readonly failures: readonly Failure[];
 }
 
 export interface GeneratorFit {
@@ -95,6 +103,7 @@ export async function rollOutTasks(
         const parts = { generator, grader: clocks.grader(grader), log, stage, ...(signal && { signal }) };
         const { records, failures } = await collectRollouts(request, parts);
         stage.finish();
+        if (failures.length > 0) progress.log(`rollouts of ${origin}: ${describeFailures(failures)}`);
         return summarizeRollouts(records, failures);
       } finally {
         clocks.charge(context);
@@ -141,13 +150,15 @@ export async function relabelWithExpert(
   checkpoint: Checkpoint,
   { tasks, settings }: StageRequest,
   { trainer, signal }: StageParts,
-): Promise<GeneratorExample[]> {
+): Promise<GeneratorExamples> {
   const verifier = settings.expertRule === "outcome" ? undefined : await trainer.openVerifier(checkpoint);
   try {
     const experience = settings.expertScope === "all" ? collected.flat() : collected.at(-1)!;
     const { expertRule: rule, programsPerTask } = settings;
+    const failures: Failure[] = [];
+    const onFailure = (failure: Failure): unknown => failures.push(failure);
     const experts = await findExperts(
-      { tasks, experience, rule, programsPerTask, ...(verifier && { verifier }) },
+      { tasks, experience, rule, programsPerTask, onFailure, ...(verifier && { verifier }) },
       signal,
     );
     const examples = collected.flatMap((trajectories) =>
@@ -159,7 +170,7 @@ export async function relabelWithExpert(
         prompt: settings.rollout,
       }),
     );
-    return withoutDuplicates(examples);
+    return { examples: withoutDuplicates(examples), failures };
   } finally {
     await verifier?.close();
   }
@@ -168,13 +179,14 @@ export async function relabelWithExpert(
 /** Fits a generator to the examples; its stage is `PLACE/generator`. */
 export async function trainGenerator(
   place: string,
-  makeExamples: () => Promise<GeneratorExample[]>,
+  makeExamples: () => Promise<GeneratorExamples>,
   { from, to, steps }: GeneratorFit,
   { settings }: StageRequest,
   { trainer, store, progress, signal }: StageParts,
 ): Promise<GeneratorFitSummary> {
   return store.stage(`${place}/generator`, async (context) => {
-    const examples = await makeExamples();
+    const { examples, failures } = await makeExamples();
+    if (failures.length > 0) progress.log(`tasks without an expert, ${place}: ${describeFailures(failures)}`);
     await keep(store, `${place}/generator-data`, examples.map(promptCompletion));
     if (examples.length === 0) {
       progress.log(`${place}: no program was right, so there is nothing to imitate and the generator stays as it is`);
@@ -196,6 +208,7 @@ export async function trainGenerator(
       ...summary,
       expertLabels: examples.filter(({ label }) => label === "expert").length,
       ownLabels: examples.filter(({ label }) => label === "own").length,
+      failures,
     };
   });
 }

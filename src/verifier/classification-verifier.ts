@@ -40,11 +40,15 @@ export function createClassificationVerifier(
 
   const send = async (batch: readonly Waiting[]): Promise<void> => {
     try {
-      const logits = await server.classify(
+      const scores = await server.classify(
         batch.map(({ tokens }) => tokens),
         closing.signal,
       );
-      batch.forEach(({ resolve }, index) => resolve((logits[index] ?? -Infinity) + settings.bias));
+      batch.forEach(({ request, resolve, reject }, index) => {
+        const score = scores[index]!;
+        if (score instanceof Error) reject(toVerifierError(score, server, request));
+        else resolve((score ?? -Infinity) + settings.bias);
+      });
     } catch (error) {
       for (const { request, reject } of batch) reject(toVerifierError(error, server, request));
     }

@@ -128,6 +128,31 @@ describe("a verifier on a model server", () => {
     expect(await verifier.score({ task, program })).toBeCloseTo(2.4, 12);
   });
 
+  it("whose server refuses one question fails that item as refused, and scores the next", async () => {
+    const flagged = { status: 403, body: { error: { message: "flagged" } } };
+    const { verifier } = await start({
+      logprobs: () => plain,
+      behaviour: (request) => (textOf(request).includes("knife") ? flagged : "answer"),
+    });
+    await expect(verifier.score({ task, program: "knife" })).rejects.toMatchObject({ name: "RefusedError" });
+    expect(await verifier.score({ task, program })).toBeCloseTo(2.4, 12);
+  });
+
+  it("scores by a list with holes in it", async () => {
+    const hole = { token: "x", logprob: null };
+    const top = [{ token: "yes", logprob: -0.1 }, { token: "no", logprob: -2.4 }, hole];
+    const body = {
+      choices: [{ message: { content: "yes" }, finish_reason: "stop", logprobs: { content: [{ top_logprobs: top }] } }],
+    };
+    const { verifier } = await start({ behaviour: () => ({ status: 200, body }) });
+    expect(await verifier.score({ task, program })).toBeCloseTo(2.3, 12);
+  });
+
+  it("reads a token of white space in time that grows with its length", () => {
+    const long = `a${" ".repeat(200_000)}b`;
+    expect(verdictMargin([{ token: long, logprob: -1 }])).toBeNull();
+  });
+
   it("gives a program that does not fit the context the lowest score", async () => {
     const tooLong = { status: 400, body: { error: { code: "context_length_exceeded", message: "too long" } } };
     const { verifier } = await start({

@@ -3,8 +3,9 @@
  * "is this program right?". Any served language model can be asked, without training, if its server returns the
  * log-probabilities of the likeliest tokens.
  */
-import { ConfigError, VerifierError } from "../errors.ts";
+import { ConfigError, RefusedError, VerifierError } from "../errors.ts";
 import { ModelServerError } from "../openai/errors.ts";
+import { quote } from "../openai/json-fields.ts";
 import type { ModelServer, TokenLogprob } from "../openai/server.ts";
 import type { Conversation, PromptOptions } from "../tasks/prompt.ts";
 import type { Task } from "../tasks/task.ts";
@@ -17,8 +18,8 @@ export interface VerdictVerifierOptions extends PromptOptions {
 
 /**
  * Asks one question first, to see that the model can be asked at all. A program that does not fit the context scores
- * −∞. `close()` leaves the server open: a generator may share it. Besides VerifierError, `score` throws what
- * `ModelServer` throws for a run that cannot go on.
+ * −∞. `close()` leaves the server open: a generator may share it. Besides VerifierError, `score` throws RefusedError and
+ * what `ModelServer` throws for a run that cannot go on.
  * @throws ConfigError when the server gives no log-probabilities, or the model does not answer with a verdict.
  */
 export async function createVerdictVerifier(options: VerdictVerifierOptions): Promise<Verifier> {
@@ -63,7 +64,7 @@ export function verdictMargin(tokens: readonly TokenLogprob[]): number | null {
   const yes = logSum(listed.filter(({ token }) => spelling(token) === "yes"));
   const no = logSum(listed.filter(({ token }) => spelling(token) === "no"));
   if (yes === null && no === null) return null;
-  const least = Math.min(...listed.map(({ logprob }) => logprob));
+  const least = listed.reduce((lowest, { logprob }) => Math.min(lowest, logprob), 0);
   const left = Math.log(Math.max(1 - Math.exp(logSum(listed)!), smallestLeft));
   const bound = Math.min(least, left);
   return (yes ?? bound) - (no ?? bound);
@@ -75,12 +76,15 @@ const smallestLeft = 1e-9;
 
 /** Word-initial marks of tokenizers (▁, Ġ) and white space are not part of the word. */
 function spelling(token: string): string {
-  return token.replace(/^[\s▁Ġ]+|\s+$/g, "").toLowerCase();
+  return token
+    .replace(/^[\s▁Ġ]+/, "")
+    .trimEnd()
+    .toLowerCase();
 }
 
 function logSum(tokens: readonly TokenLogprob[]): number | null {
   if (tokens.length === 0) return null;
-  const largest = Math.max(...tokens.map(({ logprob }) => logprob));
+  const largest = tokens.reduce((highest, { logprob }) => Math.max(highest, logprob), -Infinity);
   return largest + Math.log(tokens.reduce((sum, { logprob }) => sum + Math.exp(logprob - largest), 0));
 }
 
@@ -103,7 +107,7 @@ async function tryOut(options: VerdictVerifierOptions): Promise<void> {
   try {
     tokens = await server.firstTokens(renderVerdictQuestion(example, options));
   } catch (error) {
-    if (!(error instanceof ModelServerError)) throw error;
+    if (!(error instanceof ModelServerError || error instanceof RefusedError)) throw error;
     throw new ConfigError(
       `${model} cannot be a verifier: ${error.message}\n` +
         "a verdict is read from the log-probabilities of one token: use a server that returns them (vLLM, SGLang, llama.cpp)",
@@ -122,6 +126,6 @@ async function tryOut(options: VerdictVerifierOptions): Promise<void> {
 function showTokens(tokens: readonly TokenLogprob[]): string {
   return tokens
     .slice(0, 5)
-    .map(({ token }) => JSON.stringify(token))
+    .map(({ token }) => quote(token))
     .join(", ");
 }
