@@ -5,7 +5,8 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
-import { encodeJson, exists, FILES, readJson, type Json } from "./checkpoint-files.ts";
+import { encodeJson, exists, readJson, type Json } from "../read-files.ts";
+import { FILES } from "./checkpoint-files.ts";
 import { checkpointTensors, type LlamaConfig } from "./llama-parameters.ts";
 import {
   layoutAdapter,

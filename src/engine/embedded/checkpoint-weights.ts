@@ -1,7 +1,8 @@
 /** The tensors of a checkpoint, in one file or in several. */
 import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
-import { exists, FILES, readWeightMap } from "./checkpoint-files.ts";
+import { exists } from "../read-files.ts";
+import { FILES, readWeightMap } from "./checkpoint-files.ts";
 import { SafetensorsFile } from "./safetensors-file.ts";
 
 export class CheckpointWeights {

@@ -2,11 +2,13 @@
 import { join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
-import type { TokenizerFiles } from "../tokenizer-files.ts";
-import { loadTokenizer } from "../tokenizer.ts";
 import type { Tokenizer } from "../engine.ts";
+import { encodeJson, exists, readJson } from "../read-files.ts";
+import type { TokenizerFiles } from "../tokenizer-files.ts";
+import { readTokenizerFiles } from "../tokenizer-reading.ts";
+import { loadTokenizer, type LoadTokenizerOptions } from "../tokenizer.ts";
 import { describeAdapter, readAdapter, writeAdapter, type AdapterDescription } from "./adapter-files.ts";
-import { encodeJson, exists, FILES, readBytes, readJson } from "./checkpoint-files.ts";
+import { FILES } from "./checkpoint-files.ts";
 import { CheckpointWeights } from "./checkpoint-weights.ts";
 import type { Kernels } from "./kernels/addon.ts";
 import {
@@ -157,13 +159,12 @@ async function readModel(
   const isNewHead = config.output === "score" && stored.output !== "score";
   if (output === "tokens" && stored.output === "score") refuseScores(directory);
   const tokenizerFiles = await readTokenizerFiles(tokenizerDirectory);
-  const tokenizer = openTokenizer(tokenizerFiles, config);
-  const endTokens = new Set([tokenizer.endToken, ...readEndTokens(configJson, configFile, config.vocabularySize)]);
+  const configured = readEndTokens(configJson, configFile, config.vocabularySize);
   const generationFile = join(directory, FILES.generationConfig);
-  if (await exists(generationFile)) {
-    const generation = await readJson(generationFile);
-    for (const token of readEndTokens(generation, generationFile, config.vocabularySize)) endTokens.add(token);
-  }
+  const generation = (await exists(generationFile)) ? await readJson(generationFile) : {};
+  const generated = readEndTokens(generation, generationFile, config.vocabularySize);
+  const tokenizer = openTokenizer(tokenizerFiles, config, { endTokens: [...generated, ...configured] });
+  const endTokens = new Set([tokenizer.endToken, ...configured, ...generated]);
 
   const layout = layoutParameters(config);
   const weights = await CheckpointWeights.open(directory);
@@ -214,18 +215,13 @@ function checkTensors(
   }
 }
 
-async function readTokenizerFiles(directory: string): Promise<TokenizerFiles> {
-  const tokenizer = await readJson(join(directory, FILES.tokenizer));
-  const config = await readJson(join(directory, FILES.tokenizerConfig));
-  const templateFile = join(directory, FILES.chatTemplate);
-  const isApart = config["chat_template"] === undefined && (await exists(templateFile));
-  const template = isApart ? { chat_template: new TextDecoder().decode(await readBytes(templateFile)) } : {};
-  return { tokenizer, config: { ...config, ...template } } as unknown as TokenizerFiles;
-}
-
 /** @throws {ConfigError} when the tokenizer is not supported or has more tokens than the model. */
-export function openTokenizer(files: TokenizerFiles, config: LlamaConfig): Tokenizer {
-  const tokenizer = loadTokenizer(files);
+export function openTokenizer(
+  files: TokenizerFiles,
+  config: LlamaConfig,
+  options: LoadTokenizerOptions = {},
+): Tokenizer {
+  const tokenizer = loadTokenizer(files, options);
   if (tokenizer.vocabularySize > config.vocabularySize) {
     const fields = { key: "vocabularySize", found: config.vocabularySize, expected: tokenizer.vocabularySize };
     const message = `vocabularySize is ${config.vocabularySize}; expected at least the tokenizer's ${tokenizer.vocabularySize}`;

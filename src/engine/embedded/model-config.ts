@@ -3,7 +3,7 @@
  * version 5 does (`rope_parameters`).
  */
 import { ConfigError } from "../../errors.ts";
-import type { Json } from "./checkpoint-files.ts";
+import type { Json } from "../read-files.ts";
 import {
   ARCHITECTURES,
   headSize,

@@ -1,6 +1,7 @@
 /** A safetensors file on disk, of which single tensors are read without holding the rest in memory. */
 import { open, type FileHandle } from "node:fs/promises";
 import { ConfigError } from "../../errors.ts";
+import { POINTER_BYTES, refusePointer } from "../read-files.ts";
 import { decodeValues } from "./safetensors.ts";
 import {
   BYTES_PER_VALUE,
@@ -31,8 +32,10 @@ export class SafetensorsFile {
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) refuse(file, "what is there", "no file", "a file of a checkpoint");
-      const prefix = new Uint8Array(Math.min(PREFIX_BYTES, stat.size));
-      await readFully(handle, prefix, 0, file);
+      const start = new Uint8Array(Math.min(POINTER_BYTES, stat.size));
+      await readFully(handle, start, 0, file);
+      refusePointer(start, file);
+      const prefix = start.subarray(0, PREFIX_BYTES);
       const header = new Uint8Array(readHeaderLength(prefix, stat.size, file));
       await readFully(handle, header, PREFIX_BYTES, file);
       const dataStart = PREFIX_BYTES + header.length;
