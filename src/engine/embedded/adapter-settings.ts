@@ -23,6 +23,8 @@ const HARMLESS = new Set([
   "corda_config",
   "ensure_weight_tying",
   "eva_config",
+  // Of modules of another kind than these models have.
+  "fan_in_fan_out",
   "inference_mode",
   "loftq_config",
   "lora_dropout",

@@ -60,6 +60,11 @@ export class CheckpointWeights {
     await this.tensors.get(name)!.read(name, target);
   }
 
+  /** Whether the tensor, which is there, has these values. */
+  async holds(name: string, values: Float32Array): Promise<boolean> {
+    return this.tensors.get(name)!.holds(name, values);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#files.map((file) => file.close()));
   }

@@ -181,6 +181,7 @@ async function readModel(
       if (isNewHead && tensor.name === SCORE_TENSOR) continue;
       await weights.read(tensor.name, store.weights.subarray(start, end));
     }
+    if (!shared) await checkTiedHead(weights, store, config);
     if (isNewHead && !shared) initializeParameter(layout.byName.get("score")!, store.weights, 0);
     return { config, tokenizerFiles, tokenizer, endTokens: [...endTokens], store };
   } finally {
@@ -213,6 +214,20 @@ function checkTensors(
     const message = `${file}: ${name} is not a tensor of the model that ${FILES.config} describes`;
     throw new ConfigError(message, { file, key: name, found: name });
   }
+}
+
+/**
+ * A head that is stored although it is tied must be the embedding: one that differs is a head of its own to
+ * `transformers` 5, and to earlier versions nothing.
+ * @throws {ConfigError} when it differs.
+ */
+async function checkTiedHead(weights: CheckpointWeights, store: ParameterStore, config: LlamaConfig): Promise<void> {
+  const name = "lm_head.weight";
+  if (!config.tieEmbeddings || config.output === "score" || weights.shapeOf(name) === undefined) return;
+  const isAlike = weights.shapeOf(name)!.join() === store.layout.byName.get("embedding")!.shape.join();
+  if (isAlike && (await weights.holds(name, store.view(store.weights, "embedding")))) return;
+  const message = `${weights.file}: ${name} is not the embedding, and tie_word_embeddings in ${FILES.config} is true; expected both alike: set it to false, or take the tensor out`;
+  throw new ConfigError(message, { file: weights.file, key: name });
 }
 
 /** @throws {ConfigError} when the tokenizer is not supported or has more tokens than the model. */

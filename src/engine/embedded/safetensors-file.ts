@@ -9,6 +9,7 @@ import {
   PREFIX_BYTES,
   readHeaderLength,
   refuse,
+  type StoredType,
   type TensorEntry,
 } from "./safetensors-header.ts";
 
@@ -56,15 +57,37 @@ export class SafetensorsFile {
 
   /** Reads a tensor as float32 into `target`, which has as many values. */
   async read(name: string, target: Float32Array): Promise<void> {
+    await this.#readChunks(name, target.length, (bytes, dtype, offset) => {
+      decodeValues(bytes, dtype, target.subarray(offset, offset + CHUNK_VALUES));
+      return true;
+    });
+  }
+
+  /** Whether a tensor's values are these, which are as many. */
+  async holds(name: string, values: Float32Array): Promise<boolean> {
+    const chunk = new Float32Array(Math.min(CHUNK_VALUES, values.length));
+    return this.#readChunks(name, values.length, (bytes, dtype, offset) => {
+      const expected = values.subarray(offset, offset + CHUNK_VALUES);
+      decodeValues(bytes, dtype, chunk.subarray(0, expected.length));
+      return expected.every((value, i) => Object.is(value, chunk[i]) || value === chunk[i]);
+    });
+  }
+
+  /** Goes through a tensor's values as they are stored, until `use` gives false; gives whether it never did. */
+  async #readChunks(
+    name: string,
+    length: number,
+    use: (bytes: Uint8Array, dtype: StoredType, offset: number) => boolean,
+  ): Promise<boolean> {
     const { dtype, start } = this.tensors.get(name)!;
     const width = BYTES_PER_VALUE[dtype];
-    const chunk = new Uint8Array(width * Math.min(CHUNK_VALUES, target.length));
-    for (let done = 0; done < target.length; done += CHUNK_VALUES) {
-      const values = target.subarray(done, done + CHUNK_VALUES);
-      const bytes = chunk.subarray(0, width * values.length);
+    const chunk = new Uint8Array(width * Math.min(CHUNK_VALUES, length));
+    for (let done = 0; done < length; done += CHUNK_VALUES) {
+      const bytes = chunk.subarray(0, width * Math.min(CHUNK_VALUES, length - done));
       await readFully(this.#handle, bytes, this.#dataStart + start + width * done, this.file);
-      decodeValues(bytes, dtype, values);
+      if (!use(bytes, dtype, done)) return false;
     }
+    return true;
   }
 
   close(): Promise<void> {
