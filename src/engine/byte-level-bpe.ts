@@ -218,6 +218,13 @@ function checkParts({ model, added_tokens: addedTokens }: TokenizerJson): void {
     if (token.content === "") refuse("added_tokens", token, "a content of one character or more");
     const entry = Object.hasOwn(vocab, token.content) ? vocab[token.content] : token.id;
     if (entry !== token.id) refuse("added_tokens", token, `the id ${entry}, as in model.vocab`);
+    // Transformers looks for it in every text, where the names of others do not occur but by intent.
+    if (token.special === false && !/[<>[\]{}|]/.test(token.content))
+      refuse(
+        "added_tokens",
+        token,
+        "special tokens, or names in brackets: ordinary words and spaces are not looked for",
+      );
     for (const flag of ["lstrip", "rstrip", "single_word"] as const) {
       if (typeof (token[flag] ?? false) !== "boolean") refuse("added_tokens", token, `${flag} to be true or false`);
     }

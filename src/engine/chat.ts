@@ -3,7 +3,6 @@
  * messages' contents, so that its own control tokens can be told from text in a message that merely looks like one;
  * and with the contents themselves, so that a template that changes them is noticed.
  */
-import { Template } from "@huggingface/jinja";
 import { ConfigError } from "../errors.ts";
 import {
   fillSlot,
@@ -12,12 +11,12 @@ import {
   thoughtfulContent,
   wholeContent,
   withPlaceholders,
-  withPlainSpaces,
   type ContentPieces,
   type ContentSlot,
 } from "./content-slots.ts";
 import type { ChatMessage } from "./engine.ts";
 import type { SpecialTokens } from "./special-tokens.ts";
+import { compileTemplate, TemplateRefusal, type RenderTemplate } from "./template-interpreter.ts";
 import { templateProbes } from "./template-probes.ts";
 import type { AddedToken } from "./tokenizer-files.ts";
 
@@ -44,7 +43,7 @@ const CACHE_LIMIT = 1000;
 class RenderError extends Error {}
 
 export class ChatTemplate {
-  readonly #template: Template;
+  readonly #template: RenderTemplate;
   readonly #special: SpecialTokens;
   readonly #pattern: RegExp;
   readonly #skeletons = new Map<string, Skeleton>();
@@ -52,7 +51,7 @@ export class ChatTemplate {
   /** @throws {ConfigError} when the template cannot be parsed, or changes the contents of messages. */
   constructor(template: string, special: SpecialTokens) {
     try {
-      this.#template = new Template(template);
+      this.#template = compileTemplate(template);
     } catch (error) {
       const fields = { key: "chat_template", found: template };
       throw new ConfigError("tokenizer_config.json: chat_template cannot be parsed", fields, { cause: error });
@@ -65,8 +64,12 @@ export class ChatTemplate {
       try {
         this.#fit(conversation, { addGenerationPrompt });
       } catch (error) {
-        // A template may refuse roles, and an order of roles.
         if (!(error instanceof RenderError)) throw error;
+        // A template may refuse roles, and an order of roles; or know no system, and fail at it.
+        if (error.cause instanceof TemplateRefusal || conversation[0]!.role === "system") continue;
+        const reason = error.cause instanceof Error ? error.cause.message : "";
+        const message = `chat_template fails at a conversation: ${reason}; expected one that @huggingface/jinja can run: write one into chat_template.jinja`;
+        throw new ConfigError(message, { key: "chat_template" }, { cause: error.cause });
       }
     }
   }
@@ -123,13 +126,12 @@ export class ChatTemplate {
    * @throws {RenderError} when the template refuses the conversation.
    */
   #fit(conversation: readonly ChatMessage[], options: RenderOptions): Fit {
-    const plain = conversation.map(withPlainSpaces);
-    const rendered = this.#render(plain, options);
+    const rendered = this.#render(conversation, options);
     for (const cut of [wholeContent, thoughtfulContent]) {
-      const skeleton = this.#skeleton(plain, cut, options, rendered);
+      const skeleton = this.#skeleton(conversation, cut, options, rendered);
       if (skeleton !== undefined) return { skeleton, cut };
     }
-    return this.#refuseChange(plain, options);
+    return this.#refuseChange(conversation, options);
   }
 
   /** The skeleton that, filled, is what was rendered; `undefined` where there is none. */
@@ -154,7 +156,7 @@ export class ChatTemplate {
 
   #render(messages: readonly ChatMessage[], { addGenerationPrompt }: RenderOptions): string {
     try {
-      return this.#template.render({
+      return this.#template({
         ...this.#special.named,
         messages,
         add_generation_prompt: addGenerationPrompt,

@@ -1,5 +1,6 @@
 /** Places for contents in a rendered conversation: how a template is made to show where it puts them. */
 import type { ChatMessage } from "./engine.ts";
+import { isPythonSpace } from "./python-space.ts";
 
 /** Where a piece of a message's content goes; a template may take away white space at its ends. */
 export interface ContentSlot {
@@ -28,10 +29,14 @@ export const wholeContent = ({ content }: ChatMessage): ContentPieces => [conten
 /** What reasoning models write around their thoughts, which their templates look for in past answers. */
 const THOUGHT_MARK = /(\p{White_Space}*<\/?think>\p{White_Space}*)/u;
 
-/** An answer is cut at the marks of thoughts; of other messages the contents are wholes. Nothing stands for no content. */
+/**
+ * An answer is cut at the marks of thoughts. Of other messages the contents are wholes; those that are white space or
+ * nothing, which a template may ask for, are shown to it as they are.
+ */
 export function thoughtfulContent({ role, content }: ChatMessage): ContentPieces {
   if (content === "") return [];
-  return role === "assistant" ? content.split(THOUGHT_MARK) : [content];
+  if (role === "assistant") return content.split(THOUGHT_MARK);
+  return [...content].every(isPythonSpace) ? ["", content] : [content];
 }
 
 /** What the template is given in place of the content. An empty piece of several is left out. */
@@ -51,18 +56,7 @@ export function readSlot(match: string): ContentSlot {
 export function fillSlot(slot: ContentSlot, piece: string): string {
   let start = 0;
   let end = piece.length;
-  if (slot.trimsStart) while (start < end && isSpace(piece[start]!)) start++;
-  if (slot.trimsEnd) while (end > start && isSpace(piece[end - 1]!)) end--;
+  if (slot.trimsStart) while (start < end && isPythonSpace(piece[start]!)) start++;
+  if (slot.trimsEnd) while (end > start && isPythonSpace(piece[end - 1]!)) end--;
   return piece.slice(start, end);
-}
-
-const isSpace = (character: string): boolean => /\p{White_Space}/u.test(character) || PYTHON_SPACES.includes(character);
-
-/** Characters that separate records, and the one that ends a line: Python trims them, JavaScript does not. */
-const PYTHON_SPACES = "\u001C\u001D\u001E\u001F\u0085";
-
-/** The message with a plain character for each that Python and the interpreter of templates would trim differently. */
-export function withPlainSpaces({ role, content }: ChatMessage): ChatMessage {
-  const plain = content.replaceAll(/\p{Cc}/gu, (character) => (PYTHON_SPACES.includes(character) ? " " : character));
-  return { role, content: plain.replaceAll("\uFEFF", "?") };
 }
