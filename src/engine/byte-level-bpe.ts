@@ -87,7 +87,8 @@ export class ByteLevelBpe {
   /** @throws {ConfigError} naming the key when the tokenizer is of another kind or incomplete. */
   constructor(tokenizer: TokenizerJson) {
     this.#preTokenize = createPreTokenizer(readPatterns(tokenizer));
-    this.#composes = tokenizer.normalizer !== null && tokenizer.normalizer !== undefined;
+    this.#composes = readNormalizer(tokenizer.normalizer);
+    checkDecoder(tokenizer.decoder);
     checkParts(tokenizer);
     const { model, added_tokens: addedTokens } = tokenizer;
     this.#vocabulary = new Map(Object.entries(model.vocab));
@@ -214,6 +215,19 @@ function checkParts({ model, added_tokens: addedTokens }: TokenizerJson): void {
   if (!Array.isArray(addedTokens)) refuse("added_tokens", addedTokens, "a list");
   for (const token of addedTokens) {
     if (!isToken(token?.id) || typeof token.content !== "string") refuse("added_tokens", token, "an id and a content");
+    if (token.content === "") refuse("added_tokens", token, "a content of one character or more");
+    const entry = Object.hasOwn(vocab, token.content) ? vocab[token.content] : token.id;
+    if (entry !== token.id) refuse("added_tokens", token, `the id ${entry}, as in model.vocab`);
+    // Transformers looks for it in every text, where the names of others do not occur but by intent.
+    if (token.special === false && !/[<>[\]{}|]/.test(token.content))
+      refuse(
+        "added_tokens",
+        token,
+        "special tokens, or names in brackets: ordinary words and spaces are not looked for",
+      );
+    for (const flag of ["lstrip", "rstrip", "single_word"] as const) {
+      if (typeof (token[flag] ?? false) !== "boolean") refuse("added_tokens", token, `${flag} to be true or false`);
+    }
   }
   if (!Array.isArray(merges)) refuse("model.merges", merges, "a list");
   for (const merge of merges) {
@@ -227,33 +241,62 @@ function checkParts({ model, added_tokens: addedTokens }: TokenizerJson): void {
   }
 }
 
-/** The patterns of the pre-tokenizer, in order. @throws {ConfigError} for whatever this encoder would get wrong. */
-function readPatterns(tokenizer: TokenizerJson): string[] {
-  const refuse = (key: string, found: unknown, expected: string): never => {
-    throw new ConfigError(`${key} is ${JSON.stringify(found)}; expected ${expected}`, { key, found, expected });
-  };
-  const { normalizer } = tokenizer;
-  if (normalizer && normalizer.type !== "NFC") refuse("normalizer", normalizer, "null or NFC");
-  const { model } = tokenizer;
-  if (model?.type !== "BPE") refuse("model.type", model?.type, '"BPE"');
-  if (model.byte_fallback) refuse("model.byte_fallback", model.byte_fallback, "false");
-  const preTokenizer = tokenizer.pre_tokenizer as TokenizerJson["pre_tokenizer"] | ByteLevelStep | null;
-  const steps = preTokenizer?.type === "Sequence" ? (preTokenizer.pretokenizers ?? []) : [preTokenizer];
-  const patterns = steps.flatMap((step, i) => {
-    const key = `pre_tokenizer ${i}`;
-    if (step?.type === "ByteLevel") {
-      if (step.add_prefix_space) refuse(`${key}.add_prefix_space`, step.add_prefix_space, "false");
-      return step.use_regex === false ? [] : [GPT2_PATTERN];
-    }
-    if (step?.type === "Digits") return [step.individual_digits ? String.raw`\p{N}` : String.raw`\p{N}+`];
-    if (step?.type !== "Split" || !step.pattern?.Regex || step.behavior !== "Isolated" || step.invert) {
-      return refuse(key, step, "a Split by Regex with behavior Isolated, Digits or ByteLevel");
-    }
-    return [step.pattern.Regex];
-  });
-  if (steps.at(-1)?.type !== "ByteLevel")
-    refuse("pre_tokenizer", tokenizer.pre_tokenizer, "ByteLevel as the last step");
-  return patterns;
+function refuseKey(key: string, found: unknown, expected: string): never {
+  const shown = (JSON.stringify(found) ?? "missing").slice(0, 200);
+  throw new ConfigError(`tokenizer.json: ${key} is ${shown}; expected ${expected}`, { key, found: shown, expected });
 }
 
-type ByteLevelStep = Extract<TokenizerJson["pre_tokenizer"]["pretokenizers"][number], { type: "ByteLevel" }>;
+/** A part of a tokenizer, which may be a sequence of parts, of which some may be sequences. */
+type Step = Readonly<Record<string, unknown>> & { readonly type?: unknown };
+
+/** The parts in order, each with its key. Nothing of a part that is not there. */
+function stepsOf(part: unknown, key: string, list: string): { readonly step: Step; readonly key: string }[] {
+  if (part === null || part === undefined) return [];
+  if (typeof part !== "object") refuseKey(key, part, "an object or null");
+  const step = part as Step;
+  if (step.type !== "Sequence") return [{ step, key }];
+  const steps = step[list];
+  if (!Array.isArray(steps)) refuseKey(`${key}.${list}`, steps, "a list");
+  return (steps as unknown[]).flatMap((inner, i) => stepsOf(inner, `${key} ${i}`, list));
+}
+
+/** Whether texts are brought into the composed form. @throws {ConfigError} for another normalizer. */
+function readNormalizer(normalizer: unknown): boolean {
+  const steps = stepsOf(normalizer, "normalizer", "normalizers");
+  for (const { step, key } of steps) {
+    if (step.type !== "NFC") refuseKey(key, step, "null or NFC, or a Sequence of NFC or of nothing");
+  }
+  return steps.length > 0;
+}
+
+/** @throws {ConfigError} unless tokens become text by their bytes, and no otherwise. */
+function checkDecoder(decoder: unknown): void {
+  const steps = stepsOf(decoder, "decoder", "decoders");
+  const isBytes = steps.length === 1 && steps[0]!.step.type === "ByteLevel";
+  if (!isBytes) refuseKey("decoder", decoder, "ByteLevel, or a Sequence of it alone");
+}
+
+/** The patterns of the pre-tokenizer, in order. @throws {ConfigError} for whatever this encoder would get wrong. */
+function readPatterns(tokenizer: TokenizerJson): string[] {
+  const { model } = tokenizer;
+  if (model?.type !== "BPE") refuseKey("model.type", model?.type, '"BPE"');
+  if (model.byte_fallback) refuseKey("model.byte_fallback", model.byte_fallback, "false");
+  const steps = stepsOf(tokenizer.pre_tokenizer, "pre_tokenizer", "pretokenizers");
+  const patterns = steps.flatMap(({ step, key }, i) => {
+    if (step.type === "ByteLevel") {
+      if (i + 1 < steps.length) refuseKey(key, step, "ByteLevel as the last step alone");
+      if (step["add_prefix_space"]) refuseKey(`${key}.add_prefix_space`, step["add_prefix_space"], "false");
+      return step["use_regex"] === false ? [] : [GPT2_PATTERN];
+    }
+    if (step.type === "Digits") return [step["individual_digits"] ? String.raw`\p{N}` : String.raw`\p{N}+`];
+    const regex = step.type === "Split" ? (step["pattern"] as { readonly Regex?: unknown } | null)?.Regex : undefined;
+    if (typeof regex !== "string" || regex === "" || step["behavior"] !== "Isolated" || step["invert"]) {
+      return refuseKey(key, step, "a Split by Regex with behavior Isolated, Digits or ByteLevel");
+    }
+    return [regex];
+  });
+  if (steps.at(-1)?.step.type !== "ByteLevel") {
+    refuseKey("pre_tokenizer", tokenizer.pre_tokenizer, "ByteLevel as the last step");
+  }
+  return patterns;
+}

@@ -30,13 +30,18 @@ export interface ByteLevelPreTokenizer {
   readonly use_regex: boolean;
 }
 
+/** Unicode's composed form, or a sequence of steps, which may be none. */
+export type Normalizer =
+  | { readonly type: "NFC" }
+  | { readonly type: "Sequence"; readonly normalizers: readonly Normalizer[] };
+
 /** Byte-level byte-pair encoding: the only kind of tokenizer supported. */
 export interface TokenizerJson {
   readonly version: string;
   readonly truncation: null;
   readonly padding: null;
   readonly added_tokens: readonly AddedToken[];
-  readonly normalizer: { readonly type: "NFC" } | null;
+  readonly normalizer: Normalizer | null;
   readonly pre_tokenizer: {
     readonly type: "Sequence";
     readonly pretokenizers: readonly (SplitPreTokenizer | DigitsPreTokenizer | ByteLevelPreTokenizer)[];
@@ -61,13 +66,20 @@ export interface TokenizerJson {
 
 export interface TokenizerConfigJson {
   readonly tokenizer_class: string;
-  readonly eos_token: string;
-  readonly pad_token: string;
-  readonly chat_template: string;
+  /** `null` where the model's own files alone name the token that ends a text. */
+  readonly eos_token: string | null;
+  readonly pad_token: string | null;
+  /** One template, or several with names, of which `default` is taken. */
+  readonly chat_template: string | readonly NamedTemplate[];
   readonly [key: string]: unknown;
 }
 
-/** The two files of a tokenizer, parsed. */
+export interface NamedTemplate {
+  readonly name: string;
+  readonly template: string;
+}
+
+/** The files of a tokenizer, parsed: `config` with what other files add to it or put in its place. */
 export interface TokenizerFiles {
   readonly tokenizer: TokenizerJson;
   readonly config: TokenizerConfigJson;

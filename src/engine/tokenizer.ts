@@ -1,24 +1,27 @@
-/** The tokenizer of a model, from its two files. */
+/** The tokenizer of a model, from its files. */
 import { ConfigError } from "../errors.ts";
 import { ByteLevelBpe } from "./byte-level-bpe.ts";
-import { ChatTemplate, fillSlot, tokenText, type ChatPart } from "./chat.ts";
-import type { ChatMessage, Tokenizer } from "./engine.ts";
+import { ChatTemplate, type ChatPart } from "./chat.ts";
+import { chooseTemplate } from "./chat-template-choice.ts";
+import type { Tokenizer } from "./engine.ts";
+import { readSpecialTokens, tokenText, type SpecialTokens } from "./special-tokens.ts";
 import type { TokenizerFiles } from "./tokenizer-files.ts";
 
 /** Message texts remembered at most; then the memory starts afresh. */
 const CACHE_LIMIT = 20_000;
 
+export interface LoadTokenizerOptions {
+  /** Tokens that end a text by the model's own files, for a tokenizer that names none (`eos_token: null`). */
+  readonly endTokens?: readonly number[];
+}
+
 /** @throws {ConfigError} naming the key when the files describe another kind of tokenizer or lack something. */
-export function loadTokenizer(files: TokenizerFiles): Tokenizer {
+export function loadTokenizer(files: TokenizerFiles, { endTokens = [] }: LoadTokenizerOptions = {}): Tokenizer {
   const { tokenizer, config } = files;
   const encoder = new ByteLevelBpe(tokenizer);
-  const chat = new ChatTemplate(config, tokenizer.added_tokens);
-  const endText = tokenText(config.eos_token);
-  const endToken = tokenizer.added_tokens.find(({ content }) => content === endText)?.id;
-  if (endToken === undefined) {
-    const message = `tokenizer_config.json: eos_token is ${JSON.stringify(endText)}; expected one of added_tokens`;
-    throw new ConfigError(message, { key: "eos_token", found: endText });
-  }
+  const special = readSpecialTokens(files);
+  const chat = new ChatTemplate(chooseTemplate(config), special);
+  const endToken = findEndToken(config.eos_token, special, endTokens);
   const controlTokens = new Set(tokenizer.added_tokens.map(({ id }) => id));
 
   const cache = new Map<string, Int32Array>();
@@ -32,7 +35,7 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
     return tokens;
   };
 
-  const encodePart = (part: ChatPart, conversation: readonly ChatMessage[]): Int32Array[] => {
+  const encodePart = (part: ChatPart): Int32Array[] => {
     if ("token" in part) return [Int32Array.of(part.token)];
     const pieces: Int32Array[] = [];
     let text = "";
@@ -40,18 +43,10 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
       if (text !== "") pieces.push(encodeCached(text));
       text = "";
     };
-    for (const item of part.text) {
-      if (typeof item === "string") {
-        text += item;
-        continue;
-      }
-      const { role, content } = conversation[item.message]!;
-      if (role !== "assistant") {
-        text += fillSlot(item, content);
-      } else {
-        endPiece();
-        pieces.push(encodeCached(content));
-      }
+    for (const piece of part.text) {
+      if (piece.apart) endPiece();
+      text += piece.text;
+      if (piece.apart) endPiece();
     }
     endPiece();
     return pieces;
@@ -63,7 +58,7 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
       const before = encodeChat(conversation.slice(0, -1), { addGenerationPrompt: true });
       return concatenate([before, encodeCached(last.content), Int32Array.of(endToken)]);
     }
-    return concatenate(chat.parts(conversation, options).flatMap((part) => encodePart(part, conversation)));
+    return concatenate(chat.parts(conversation, options).flatMap(encodePart));
   };
 
   return {
@@ -75,6 +70,17 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
     isControl: (token) => controlTokens.has(token),
     encodeChat,
   };
+}
+
+/** @throws {ConfigError} when none is named, or what is named is no special token. */
+function findEndToken(named: unknown, { added }: SpecialTokens, others: readonly number[]): number {
+  const isNamed = named !== null && named !== undefined;
+  const token = isNamed ? added.get(tokenText(named) ?? "")?.id : others[0];
+  if (token !== undefined) return token;
+  const found = JSON.stringify(tokenText(named) ?? named) ?? "missing";
+  const elsewhere = isNamed ? "" : ", or an eos_token_id in generation_config.json or config.json";
+  const message = `tokenizer_config.json: eos_token is ${found}; expected one of added_tokens${elsewhere}`;
+  throw new ConfigError(message, { key: "eos_token", found: named });
 }
 
 function concatenate(pieces: readonly Int32Array[]): Int32Array {

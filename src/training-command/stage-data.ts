@@ -1,8 +1,7 @@
 /** A stage's data set on disk: the lines, how long they are for the model, and the folder that trainers read. */
 import { join } from "node:path";
 import type { Tokenizer } from "../engine/engine.ts";
-import { loadTokenizer } from "../engine/tokenizer.ts";
-import type { TokenizerFiles } from "../engine/tokenizer-files.ts";
+import { readTokenizer } from "../engine/tokenizer-reading.ts";
 import { writeFileAtomic } from "../store/atomic-write.ts";
 import { encodeRecord } from "../store/json.ts";
 import { readIfThere } from "../store/read-file.ts";
@@ -19,23 +18,13 @@ export interface ModelLimits {
 }
 
 export async function readModelLimits(directory: string): Promise<ModelLimits> {
-  const [model, tokenizer, config, template] = await Promise.all([
-    readIfThere(join(directory, "config.json")),
-    readIfThere(join(directory, "tokenizer.json")),
-    readIfThere(join(directory, "tokenizer_config.json")),
-    readIfThere(join(directory, "chat_template.jinja")),
-  ]);
+  const model = await readIfThere(join(directory, "config.json"));
   const length = model === undefined ? undefined : parse(model)["max_position_embeddings"];
   const contextLength = typeof length === "number" ? length : undefined;
-  if (tokenizer === undefined || config === undefined) return { contextLength, tokenizer: undefined };
-  const files = {
-    tokenizer: parse(tokenizer),
-    config: { ...(template !== undefined && { chat_template: template }), ...parse(config) },
-  } as unknown as TokenizerFiles;
   try {
-    return { contextLength, tokenizer: loadTokenizer(files) };
+    return { contextLength, tokenizer: await readTokenizer(directory) };
   } catch {
-    // Of another kind: the trainer alone can read it.
+    // Not there or of another kind: the trainer alone can read it.
     return { contextLength, tokenizer: undefined };
   }
 }

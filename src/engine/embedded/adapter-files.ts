@@ -1,11 +1,13 @@
 /**
  * Adapters in the format of Hugging Face's PEFT: `adapter_config.json` and `adapter_model.safetensors`. Which matrices
- * have an adapter is read from the tensors, not from `target_modules`, which may be a pattern.
+ * have an adapter is read from the tensors; one that the configuration does not name, which PEFT passes over, is refused.
  */
 import { isAbsolute, join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
-import { encodeJson, exists, FILES, readJson, type Json } from "./checkpoint-files.ts";
+import { encodeJson, exists, readJson } from "../read-files.ts";
+import { readAdapterSettings } from "./adapter-settings.ts";
+import { FILES } from "./checkpoint-files.ts";
 import { checkpointTensors, type LlamaConfig } from "./llama-parameters.ts";
 import {
   layoutAdapter,
@@ -40,57 +42,20 @@ export interface AdapterDescription {
 export async function describeAdapter(directory: string): Promise<AdapterDescription | undefined> {
   const file = join(directory, ADAPTER_FILES.config);
   if (!(await exists(file))) return undefined;
-  const json = await readJson(file);
-  const expect = (key: string, accepted: boolean, expected: string): void => {
-    if (!accepted) refuse(file, key, JSON.stringify(json[key]) ?? "missing", expected);
-  };
-  expect("peft_type", json["peft_type"] === "LORA", '"LORA"');
-  for (const [key, plain] of Object.entries(PLAIN_VALUES)) {
-    expect(key, isPlain(json[key], plain), `${JSON.stringify(plain)}, the only kind of LoRA that is supported`);
-  }
-  const saved = json["modules_to_save"] ?? [];
-  const isHead = Array.isArray(saved) && saved.every((name) => name === "score" || name === "classifier");
-  expect("modules_to_save", isHead, 'null or ["score"]');
-  const { r: rank, lora_alpha: alpha, base_model_name_or_path: name } = json;
-  expect("r", Number.isSafeInteger(rank) && (rank as number) > 0, "a positive integer");
-  expect("lora_alpha", typeof alpha === "number" && alpha > 0, "a positive number");
-  expect("base_model_name_or_path", typeof name === "string" && name !== "", "the base model's directory");
+  const { rank, alpha, base: name, isTargeted } = readAdapterSettings(await readJson(file), file);
+  const weights = join(directory, ADAPTER_FILES.weights);
   const tensors = await withTensors(directory, async (opened) => [...opened.tensors.keys()]);
-  const settings = { rank: rank as number, alpha: effectiveAlpha(json), targets: targetsOf(tensors) };
+  const settings = { rank, alpha, targets: targetsOf(tensors) };
   if (settings.targets.length === 0) {
-    refuse(join(directory, ADAPTER_FILES.weights), "what is there", "no LoRA", `some of ${LORA_TARGETS.join(", ")}`);
+    refuse(weights, "what is there", "no LoRA", `some of ${LORA_TARGETS.join(", ")}`);
   }
-  const base = await findBase(name as string, directory, file);
+  for (const tensor of tensors) {
+    const module = /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(tensor)?.[1];
+    if (module === undefined || isTargeted(module)) continue;
+    refuse(weights, tensor, "there", `no adapter of that module, by target_modules and the like in ${file}`);
+  }
+  const base = await findBase(name, directory, file);
   return { directory, settings, base, output: tensors.includes(SCORE_TENSOR) ? "score" : "tokens" };
-}
-
-/** Variants of LoRA that would compute something else, with the value that asks for none of it. */
-const PLAIN_VALUES = {
-  bias: "none",
-  fan_in_fan_out: false,
-  lora_bias: false,
-  use_dora: false,
-  use_qalora: false,
-  rank_pattern: {},
-  alpha_pattern: {},
-  layer_replication: null,
-  target_parameters: null,
-  trainable_token_indices: null,
-  use_bdlora: null,
-  arrow_config: null,
-  alora_invocation_tokens: null,
-} as const;
-
-/** Left out, null, false and empty are the same to PEFT. */
-function isPlain(found: unknown, plain: unknown): boolean {
-  if (found === undefined || found === null || found === false) return true;
-  if (typeof plain === "string") return found === plain;
-  return typeof found === "object" && Object.keys(found).length === 0;
-}
-
-/** Rank-stabilized LoRA scales by alpha / √r: the same as alpha · √r over r. */
-function effectiveAlpha({ lora_alpha: alpha, r: rank, use_rslora: stabilized }: Json): number {
-  return (alpha as number) * (stabilized === true ? Math.sqrt(rank as number) : 1);
 }
 
 function targetsOf(tensors: readonly string[]): LoraTarget[] {

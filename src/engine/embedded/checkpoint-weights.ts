@@ -1,7 +1,8 @@
 /** The tensors of a checkpoint, in one file or in several. */
 import { join } from "node:path";
 import { ConfigError } from "../../errors.ts";
-import { exists, FILES, readWeightMap } from "./checkpoint-files.ts";
+import { exists } from "../read-files.ts";
+import { FILES, readWeightMap } from "./checkpoint-files.ts";
 import { SafetensorsFile } from "./safetensors-file.ts";
 
 export class CheckpointWeights {
@@ -57,6 +58,11 @@ export class CheckpointWeights {
   /** Reads a tensor as float32. */
   async read(name: string, target: Float32Array): Promise<void> {
     await this.tensors.get(name)!.read(name, target);
+  }
+
+  /** Whether the tensor, which is there, has these values. */
+  async holds(name: string, values: Float32Array): Promise<boolean> {
+    return this.tensors.get(name)!.holds(name, values);
   }
 
   async close(): Promise<void> {

@@ -2,11 +2,13 @@
 import { join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
-import type { TokenizerFiles } from "../tokenizer-files.ts";
-import { loadTokenizer } from "../tokenizer.ts";
 import type { Tokenizer } from "../engine.ts";
+import { encodeJson, exists, readJson } from "../read-files.ts";
+import type { TokenizerFiles } from "../tokenizer-files.ts";
+import { readTokenizerFiles } from "../tokenizer-reading.ts";
+import { loadTokenizer, type LoadTokenizerOptions } from "../tokenizer.ts";
 import { describeAdapter, readAdapter, writeAdapter, type AdapterDescription } from "./adapter-files.ts";
-import { encodeJson, exists, FILES, readBytes, readJson } from "./checkpoint-files.ts";
+import { FILES } from "./checkpoint-files.ts";
 import { CheckpointWeights } from "./checkpoint-weights.ts";
 import type { Kernels } from "./kernels/addon.ts";
 import {
@@ -157,13 +159,12 @@ async function readModel(
   const isNewHead = config.output === "score" && stored.output !== "score";
   if (output === "tokens" && stored.output === "score") refuseScores(directory);
   const tokenizerFiles = await readTokenizerFiles(tokenizerDirectory);
-  const tokenizer = openTokenizer(tokenizerFiles, config);
-  const endTokens = new Set([tokenizer.endToken, ...readEndTokens(configJson, configFile, config.vocabularySize)]);
+  const configured = readEndTokens(configJson, configFile, config.vocabularySize);
   const generationFile = join(directory, FILES.generationConfig);
-  if (await exists(generationFile)) {
-    const generation = await readJson(generationFile);
-    for (const token of readEndTokens(generation, generationFile, config.vocabularySize)) endTokens.add(token);
-  }
+  const generation = (await exists(generationFile)) ? await readJson(generationFile) : {};
+  const generated = readEndTokens(generation, generationFile, config.vocabularySize);
+  const tokenizer = openTokenizer(tokenizerFiles, config, { endTokens: [...generated, ...configured] });
+  const endTokens = new Set([tokenizer.endToken, ...configured, ...generated]);
 
   const layout = layoutParameters(config);
   const weights = await CheckpointWeights.open(directory);
@@ -180,6 +181,7 @@ async function readModel(
       if (isNewHead && tensor.name === SCORE_TENSOR) continue;
       await weights.read(tensor.name, store.weights.subarray(start, end));
     }
+    if (!shared) await checkTiedHead(weights, store, config);
     if (isNewHead && !shared) initializeParameter(layout.byName.get("score")!, store.weights, 0);
     return { config, tokenizerFiles, tokenizer, endTokens: [...endTokens], store };
   } finally {
@@ -214,18 +216,27 @@ function checkTensors(
   }
 }
 
-async function readTokenizerFiles(directory: string): Promise<TokenizerFiles> {
-  const tokenizer = await readJson(join(directory, FILES.tokenizer));
-  const config = await readJson(join(directory, FILES.tokenizerConfig));
-  const templateFile = join(directory, FILES.chatTemplate);
-  const isApart = config["chat_template"] === undefined && (await exists(templateFile));
-  const template = isApart ? { chat_template: new TextDecoder().decode(await readBytes(templateFile)) } : {};
-  return { tokenizer, config: { ...config, ...template } } as unknown as TokenizerFiles;
+/**
+ * A head that is stored although it is tied must be the embedding: one that differs is a head of its own to
+ * `transformers` 5, and to earlier versions nothing.
+ * @throws {ConfigError} when it differs.
+ */
+async function checkTiedHead(weights: CheckpointWeights, store: ParameterStore, config: LlamaConfig): Promise<void> {
+  const name = "lm_head.weight";
+  if (!config.tieEmbeddings || config.output === "score" || weights.shapeOf(name) === undefined) return;
+  const isAlike = weights.shapeOf(name)!.join() === store.layout.byName.get("embedding")!.shape.join();
+  if (isAlike && (await weights.holds(name, store.view(store.weights, "embedding")))) return;
+  const message = `${weights.file}: ${name} is not the embedding, and tie_word_embeddings in ${FILES.config} is true; expected both alike: set it to false, or take the tensor out`;
+  throw new ConfigError(message, { file: weights.file, key: name });
 }
 
 /** @throws {ConfigError} when the tokenizer is not supported or has more tokens than the model. */
-export function openTokenizer(files: TokenizerFiles, config: LlamaConfig): Tokenizer {
-  const tokenizer = loadTokenizer(files);
+export function openTokenizer(
+  files: TokenizerFiles,
+  config: LlamaConfig,
+  options: LoadTokenizerOptions = {},
+): Tokenizer {
+  const tokenizer = loadTokenizer(files, options);
   if (tokenizer.vocabularySize > config.vocabularySize) {
     const fields = { key: "vocabularySize", found: config.vocabularySize, expected: tokenizer.vocabularySize };
     const message = `vocabularySize is ${config.vocabularySize}; expected at least the tokenizer's ${tokenizer.vocabularySize}`;

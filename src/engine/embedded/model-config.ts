@@ -3,7 +3,7 @@
  * version 5 does (`rope_parameters`).
  */
 import { ConfigError } from "../../errors.ts";
-import type { Json } from "./checkpoint-files.ts";
+import type { Json } from "../read-files.ts";
 import {
   ARCHITECTURES,
   headSize,
@@ -100,7 +100,7 @@ export function fromConfigJson(json: Json, file: string): LlamaConfig {
     hiddenSize,
     layerCount: number("num_hidden_layers"),
     headCount,
-    keyValueHeadCount: number("num_key_value_heads", headCount),
+    keyValueHeadCount: number("num_key_value_heads", defaultGroups(json, architecture, headCount)),
     intermediateSize: number("intermediate_size"),
     contextLength,
     tieEmbeddings: json["tie_word_embeddings"] === true,
@@ -120,6 +120,12 @@ export function fromConfigJson(json: Json, file: string): LlamaConfig {
   return config;
 }
 
+/** Where the number is left out, and not only null, each class has its own. */
+function defaultGroups(json: Json, architecture: Architecture, headCount: number): number {
+  if (json["num_key_value_heads"] === null || architecture === "llama") return headCount;
+  return architecture === "mistral" ? 8 : 32;
+}
+
 /** What the class's name says is read from the last layer. */
 function readOutput(json: Json, architecture: Architecture, expect: Expect): Pick<LlamaConfig, "output"> {
   const [causal, score] = [causalClass(architecture), scoreClass(architecture)];
@@ -136,6 +142,10 @@ function readOutput(json: Json, architecture: Architecture, expect: Expect): Pic
 function refuseVariants(json: Json, architecture: Architecture, expect: Expect): void {
   const quantization = json["quantization_config"];
   expect("quantization_config", quantization, !quantization, "none: weights in F32, F16 or BF16");
+  const compression = json["compression_config"];
+  expect("compression_config", compression, !compression, "none: weights in F32, F16 or BF16");
+  const pruned = json["pruned_heads"] ?? {};
+  expect("pruned_heads", pruned, typeof pruned === "object" && Object.keys(pruned).length === 0, "none");
   expect("hidden_act", json["hidden_act"], (json["hidden_act"] ?? "silu") === "silu", '"silu"');
   const layers = json["layer_types"] ?? [];
   const isFull = Array.isArray(layers) && layers.every((type) => type === "full_attention");
@@ -151,11 +161,15 @@ function refuseVariants(json: Json, architecture: Architecture, expect: Expect):
 
 /** Rotary positions; a stretching comes as `rope_parameters` or `rope_scaling`. */
 function readRope(json: Json, contextLength: number, expect: Expect): Pick<LlamaConfig, "ropeTheta" | "ropeScaling"> {
-  const key = json["rope_parameters"] ? "rope_parameters" : "rope_scaling";
+  const scaling = json["rope_scaling"];
+  const isScaled = Boolean(scaling) && JSON.stringify(scaling) !== "{}";
+  const key = isScaled ? "rope_scaling" : "rope_parameters";
   const rope = (json[key] ?? {}) as Json;
   expect(key, rope, typeof rope === "object" && !Array.isArray(rope), "an object");
   const kind = rope["rope_type"] ?? rope["type"] ?? "default";
   expect(key, rope, kind === "default" || kind === "llama3", 'null, or rope_type "default" or "llama3"');
+  const nested = Object.entries(rope).find(([, value]) => typeof value === "object" && value !== null);
+  expect(`${key}.${nested?.[0]}`, nested?.[1], nested === undefined, "a number or a text: all layers are alike");
   const share = rope["partial_rotary_factor"] ?? json["partial_rotary_factor"] ?? 1;
   expect("partial_rotary_factor", share, share === 1, "1");
   const ropeTheta = rope["rope_theta"] ?? json["rope_theta"] ?? 10_000;

@@ -1,6 +1,7 @@
 /** A safetensors file on disk, of which single tensors are read without holding the rest in memory. */
 import { open, type FileHandle } from "node:fs/promises";
 import { ConfigError } from "../../errors.ts";
+import { POINTER_BYTES, refusePointer } from "../read-files.ts";
 import { decodeValues } from "./safetensors.ts";
 import {
   BYTES_PER_VALUE,
@@ -8,6 +9,7 @@ import {
   PREFIX_BYTES,
   readHeaderLength,
   refuse,
+  type StoredType,
   type TensorEntry,
 } from "./safetensors-header.ts";
 
@@ -31,8 +33,10 @@ export class SafetensorsFile {
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) refuse(file, "what is there", "no file", "a file of a checkpoint");
-      const prefix = new Uint8Array(Math.min(PREFIX_BYTES, stat.size));
-      await readFully(handle, prefix, 0, file);
+      const start = new Uint8Array(Math.min(POINTER_BYTES, stat.size));
+      await readFully(handle, start, 0, file);
+      refusePointer(start, file);
+      const prefix = start.subarray(0, PREFIX_BYTES);
       const header = new Uint8Array(readHeaderLength(prefix, stat.size, file));
       await readFully(handle, header, PREFIX_BYTES, file);
       const dataStart = PREFIX_BYTES + header.length;
@@ -53,15 +57,37 @@ export class SafetensorsFile {
 
   /** Reads a tensor as float32 into `target`, which has as many values. */
   async read(name: string, target: Float32Array): Promise<void> {
+    await this.#readChunks(name, target.length, (bytes, dtype, offset) => {
+      decodeValues(bytes, dtype, target.subarray(offset, offset + CHUNK_VALUES));
+      return true;
+    });
+  }
+
+  /** Whether a tensor's values are these, which are as many. */
+  async holds(name: string, values: Float32Array): Promise<boolean> {
+    const chunk = new Float32Array(Math.min(CHUNK_VALUES, values.length));
+    return this.#readChunks(name, values.length, (bytes, dtype, offset) => {
+      const expected = values.subarray(offset, offset + CHUNK_VALUES);
+      decodeValues(bytes, dtype, chunk.subarray(0, expected.length));
+      return expected.every((value, i) => Object.is(value, chunk[i]) || value === chunk[i]);
+    });
+  }
+
+  /** Goes through a tensor's values as they are stored, until `use` gives false; gives whether it never did. */
+  async #readChunks(
+    name: string,
+    length: number,
+    use: (bytes: Uint8Array, dtype: StoredType, offset: number) => boolean,
+  ): Promise<boolean> {
     const { dtype, start } = this.tensors.get(name)!;
     const width = BYTES_PER_VALUE[dtype];
-    const chunk = new Uint8Array(width * Math.min(CHUNK_VALUES, target.length));
-    for (let done = 0; done < target.length; done += CHUNK_VALUES) {
-      const values = target.subarray(done, done + CHUNK_VALUES);
-      const bytes = chunk.subarray(0, width * values.length);
+    const chunk = new Uint8Array(width * Math.min(CHUNK_VALUES, length));
+    for (let done = 0; done < length; done += CHUNK_VALUES) {
+      const bytes = chunk.subarray(0, width * Math.min(CHUNK_VALUES, length - done));
       await readFully(this.#handle, bytes, this.#dataStart + start + width * done, this.file);
-      decodeValues(bytes, dtype, values);
+      if (!use(bytes, dtype, done)) return false;
     }
+    return true;
   }
 
   close(): Promise<void> {

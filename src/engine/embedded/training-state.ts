@@ -1,7 +1,7 @@
 /** What training needs to go on as if it had not stopped: weights, optimizer moments, number of steps. */
 import { ConfigError } from "../../errors.ts";
 import { writeFileAtomic } from "../../store/atomic-write.ts";
-import { readBytes } from "./checkpoint-files.ts";
+import { readBytes } from "../read-files.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 
