@@ -54,7 +54,7 @@ export function describeSandbox({ name, language, open, skip }: SandboxSubject):
   const programs = PROGRAMS[language];
   const reason = skip === undefined ? "" : ` (skipped: ${skip})`;
 
-  describe.skipIf(skip !== undefined)(`the ${name} sandbox${reason}`, { timeout: 60_000 }, () => {
+  describe.skipIf(skip !== undefined)(`the ${name} sandbox${reason}`, () => {
     let sandbox: SandboxUnderTest;
     const run = (...job: Parameters<typeof jobOf>): Promise<ProgramResult> => sandbox.run(jobOf(...job));
     beforeAll(async () => {

@@ -68,91 +68,87 @@ report = [tried(look) for look in looks]
 export function describeHostile({ backend, kinds, cpuTimeMs, open, processes, skip }: HostileSubject): void {
   const reason = skip === undefined ? "" : ` (skipped: ${skip})`;
 
-  describe.skipIf(skip !== undefined)(
-    `hostile Python programs in the ${backend} sandbox${reason}`,
-    { timeout: 60_000 },
-    () => {
-      let host: HostWatch;
-      let sandbox: OpenedForTest;
-      let grader: Grader;
-      let prelude: string;
-      let round = 0;
-      let untouched: {
-        readonly host: HostState;
-        readonly interpreter: string;
-        readonly processes: number;
-        readonly peak: number;
+  describe.skipIf(skip !== undefined)(`hostile Python programs in the ${backend} sandbox${reason}`, () => {
+    let host: HostWatch;
+    let sandbox: OpenedForTest;
+    let grader: Grader;
+    let prelude: string;
+    let round = 0;
+    let untouched: {
+      readonly host: HostState;
+      readonly interpreter: string;
+      readonly processes: number;
+      readonly peak: number;
+    };
+
+    /** The interpreter's own account of its state. */
+    async function look(): Promise<string> {
+      const result = await sandbox.run({
+        program: LOOK,
+        calls: ["report"],
+        limits: { cpuTimeMs: 5000, memoryBytes: MEMORY },
+      });
+      return JSON.stringify({ ...result, cpuTimeMs: 0 });
+    }
+
+    /** Those that live, once there are no more than `most`: one that was killed takes a moment to go. */
+    async function processesAtMost(most: number): Promise<readonly number[]> {
+      let alive = processes();
+      for (let i = 0; i < 100 && alive.length > most; i++) {
+        await sleep(30);
+        alive = processes();
+      }
+      return alive;
+    }
+
+    beforeAll(async () => {
+      host = await watchHost();
+      prelude = preludeOf(host.prey);
+      sandbox = await open();
+      await sandbox.ready();
+      grader = await createGrader({ sandboxes: { python: sandbox }, limits: { cpuTimeMs, memoryBytes: MEMORY } });
+      untouched = {
+        interpreter: await look(),
+        host: host.state(),
+        processes: processes().length,
+        peak: peakMegabytesOf(processes()),
       };
+    });
+    afterAll(async () => {
+      await grader.close();
+      await sandbox.close();
+      await host.close();
+    });
 
-      /** The interpreter's own account of its state. */
-      async function look(): Promise<string> {
-        const result = await sandbox.run({
-          program: LOOK,
-          calls: ["report"],
-          limits: { cpuTimeMs: 5000, memoryBytes: MEMORY },
-        });
-        return JSON.stringify({ ...result, cpuTimeMs: 0 });
-      }
-
-      /** Those that live, once there are no more than `most`: one that was killed takes a moment to go. */
-      async function processesAtMost(most: number): Promise<readonly number[]> {
-        let alive = processes();
-        for (let i = 0; i < 100 && alive.length > most; i++) {
-          await sleep(30);
-          alive = processes();
-        }
-        return alive;
-      }
-
-      beforeAll(async () => {
-        host = await watchHost();
-        prelude = preludeOf(host.prey);
-        sandbox = await open();
-        await sandbox.ready();
-        grader = await createGrader({ sandboxes: { python: sandbox }, limits: { cpuTimeMs, memoryBytes: MEMORY } });
-        untouched = {
-          interpreter: await look(),
-          host: host.state(),
-          processes: processes().length,
-          peak: peakMegabytesOf(processes()),
-        };
+    describe.for(kinds)("$kind", ({ programs }) => {
+      test.for(programs)("$name", async ({ program, verdict, tests = "asserts" }) => {
+        const mine = TESTS[tests];
+        // No two programs are the same, or the answer would be one remembered.
+        const unique = `# ${round++}\n`;
+        const wrong = tests === "stdin" ? "print(42)\n" : "def solve(x):\n    return x * 2 if x == 3 else x\n";
+        const right = tests === "stdin" ? "print(2 * int(input()))\n" : "def solve(x):\n    return 2 * x\n";
+        const [hostile, good, bad, state] = await Promise.all([
+          grader.grade({ program: prelude + program, tests: mine }),
+          grader.grade({ program: right + unique, tests: mine }),
+          grader.grade({ program: wrong + unique, tests: mine }),
+          look(),
+        ]);
+        const wanted = typeof verdict === "object" ? verdict[backend] : verdict;
+        expect(hostile).toMatchObject({ verdict: expect.toBeOneOf(wanted ? [wanted] : NOT_PASSED) });
+        expect(good).toMatchObject({ verdict: "passed" });
+        expect(bad.tests.map((result) => result.verdict)).toEqual(["passed", ...mine.slice(1).map(() => "failed")]);
+        expect(state).toBe(untouched.interpreter);
+        expect(host.state()).toEqual(untouched.host);
+        const alive = await processesAtMost(untouched.processes);
+        expect(alive.length).toBeLessThanOrEqual(untouched.processes);
+        expect(peakMegabytesOf(alive)).toBeLessThan(untouched.peak + MOST_GROWTH_MB);
       });
-      afterAll(async () => {
-        await grader.close();
-        await sandbox.close();
-        await host.close();
-      });
+    });
 
-      describe.for(kinds)("$kind", ({ programs }) => {
-        test.for(programs)("$name", async ({ program, verdict, tests = "asserts" }) => {
-          const mine = TESTS[tests];
-          // No two programs are the same, or the answer would be one remembered.
-          const unique = `# ${round++}\n`;
-          const wrong = tests === "stdin" ? "print(42)\n" : "def solve(x):\n    return x * 2 if x == 3 else x\n";
-          const right = tests === "stdin" ? "print(2 * int(input()))\n" : "def solve(x):\n    return 2 * x\n";
-          const [hostile, good, bad, state] = await Promise.all([
-            grader.grade({ program: prelude + program, tests: mine }),
-            grader.grade({ program: right + unique, tests: mine }),
-            grader.grade({ program: wrong + unique, tests: mine }),
-            look(),
-          ]);
-          const wanted = typeof verdict === "object" ? verdict[backend] : verdict;
-          expect(hostile).toMatchObject({ verdict: expect.toBeOneOf(wanted ? [wanted] : NOT_PASSED) });
-          expect(good).toMatchObject({ verdict: "passed" });
-          expect(bad.tests.map((result) => result.verdict)).toEqual(["passed", ...mine.slice(1).map(() => "failed")]);
-          expect(state).toBe(untouched.interpreter);
-          expect(host.state()).toEqual(untouched.host);
-          const alive = await processesAtMost(untouched.processes);
-          expect(alive.length).toBeLessThanOrEqual(untouched.processes);
-          expect(peakMegabytesOf(alive)).toBeLessThan(untouched.peak + MOST_GROWTH_MB);
-        });
-      });
-
-      test("closing leaves no process behind", async () => {
-        await grader.close();
-        await sandbox.close();
-        expect(await processesAtMost(0)).toEqual([]);
-      });
-    },
-  );
+    test("closing leaves no process behind", async () => {
+      await grader.close();
+      await sandbox.close();
+      expect(await processesAtMost(0)).toEqual([]);
+    });
+  });
 }

@@ -265,7 +265,7 @@ describe.skipIf(!probe.available)(`faults around the native sandbox${reason}`, (
     await expect(sandbox.run(job("", []))).rejects.toThrow(SandboxError);
   });
 
-  test("memory and descriptors stay flat over fifteen hundred programs", { timeout: 60_000 }, async () => {
+  test("memory and descriptors stay flat over fifteen hundred programs", async () => {
     const sandbox = await createNativeSandbox({ workers: 2 });
     await sandbox.ready();
     const pids = sandbox.pids();
