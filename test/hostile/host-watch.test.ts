@@ -46,6 +46,7 @@ test("whoever connects or sends is counted", async () => {
 test("the end of the victim is noticed", async () => {
   process.kill(host.prey.victim, "SIGKILL");
   await until(() => !host.state().victimAlive);
+  expect(host.state()).toMatchObject({ ...before, victimAlive: false });
 });
 
 test.skipIf(process.platform !== "linux")(
