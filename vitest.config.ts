@@ -13,7 +13,10 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(hasKernels() ? [] : ["src/engine/embedded/kernels/**"])],
     // Two cores: suites that load Pyodide or ONNX Runtime would only slow each other down beyond that.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Nets for what hangs, and for nothing else: far beyond what any test takes on any machine, however busy.
+    testTimeout: 1_200_000,
+    hookTimeout: 1_200_000,
+    teardownTimeout: 300_000,
+    expect: { poll: { interval: 20, timeout: 600_000 } },
   },
 });

@@ -271,14 +271,14 @@ describe("a command that fails", () => {
     const error = await failing("hang", to, { silenceLimit: 0.7 });
     expect(error.message).toMatch(/wrote nothing for 0\.7 s/);
     expect(processesLeft(to)).toEqual([]);
-  }, 30_000);
+  });
 
   it("and takes too long is ended", async () => {
     const to = freshPlace();
     const error = await failing("hang", to, { timeLimit: 0.7 });
     expect(error.message).toMatch(/took longer than 0\.7 s/);
     expect(processesLeft(to)).toEqual([]);
-  }, 30_000);
+  });
 
   it("and is interrupted ends with the reason of the interruption, and leaves nothing running", async () => {
     const to = freshPlace();
@@ -290,7 +290,7 @@ describe("a command that fails", () => {
     expect(await failing("hang", to, {}, { onStep, signal: controller.signal })).toBe(reason);
     expect(processesLeft(to)).toEqual([]);
     expect(existsSync(to)).toBe(false);
-  }, 30_000);
+  });
 
   it("and cannot be found is a mistake of the configuration", async () => {
     const to = freshPlace();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { runCommand } from "./command.ts";
 
-it("the training example runs as it stands", { timeout: 120_000 }, async () => {
+it("the training example runs as it stands", async () => {
   const directory = await mkdtemp(join(tmpdir(), "mucode-example-"));
   try {
     const { exitCode, stdout, stderr } = await runCommand([join(directory, "run")], { script: "examples/train.mjs" });
@@ -16,7 +16,7 @@ it("the training example runs as it stands", { timeout: 120_000 }, async () => {
   }
 });
 
-it("the solving example runs as it stands", { timeout: 60_000 }, async () => {
+it("the solving example runs as it stands", async () => {
   const { exitCode, stdout, stderr } = await runCommand([], { script: "examples/solve.mjs" });
   expect(exitCode).toBe(0);
   expect(stderr).toMatch(/^turn 1: candidate \d/m);

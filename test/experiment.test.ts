@@ -323,7 +323,7 @@ describe("a tiny run of the miniature", () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "mucode-paper-mini-"));
     await writeTinyModel(join(directory, "model"));
-  }, 60_000);
+  });
 
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -354,7 +354,7 @@ describe("a tiny run of the miniature", () => {
     ) as ExperimentResults;
   }
 
-  it("ends with a report, and trains RFT for as many steps as µCode", { timeout: 120_000 }, async () => {
+  it("ends with a report, and trains RFT for as many steps as µCode", async () => {
     const { exitCode, stdout, stderr } = await runCommand(argumentsOf("undisturbed"));
     expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(stdout).toContain("report.html");
@@ -366,30 +366,26 @@ describe("a tiny run of the miniature", () => {
     expect(steps("rft-equal-steps")).toEqual(steps("mucode"));
   });
 
-  it(
-    "killed with -9 goes on to the same results; stops at Ctrl-C; refuses another configuration",
-    { timeout: 240_000 },
-    async () => {
-      const interrupts = [
-        ["SIGKILL", "seed-1/base/trajectories.jsonl"],
-        ["SIGINT", "seed-1/mucode/iteration-1/generator.done.json"],
-        ["SIGKILL", "seed-1/evaluation/base.jsonl"],
-      ] as const;
-      for (const [signal, moment] of interrupts) {
-        const interrupt = { signal, whenWritten: join(directory, "killed", moment) };
-        const { exitCode } = await runCommand(argumentsOf("killed"), { interrupt });
-        expect([moment, exitCode]).toEqual([moment, signal === "SIGINT" ? 130 : null]);
-      }
-      const refused = await runCommand([...argumentsOf("killed"), "--rollout.turns=1"]);
-      expect(refused.stderr).toContain("rollout.turns: 2 there, 1 now");
-      expect((await runCommand(argumentsOf("killed"))).exitCode).toBe(0);
-      const first = await resultsOf("killed");
-      expect(first).toEqual(await resultsOf("undisturbed"));
-      // More seeds go on from there: what the first one left is not done again.
-      expect((await runCommand([...argumentsOf("killed"), "--seeds=2"])).exitCode).toBe(0);
-      const both = await resultsOf("killed");
-      expect(both.seeds).toEqual([1, 2]);
-      expect(both.outcomes.filter(({ seed }) => seed === 1)).toEqual(first.outcomes);
-    },
-  );
+  it("killed with -9 goes on to the same results; stops at Ctrl-C; refuses another configuration", async () => {
+    const interrupts = [
+      ["SIGKILL", "seed-1/base/trajectories.jsonl"],
+      ["SIGINT", "seed-1/mucode/iteration-1/generator.done.json"],
+      ["SIGKILL", "seed-1/evaluation/base.jsonl"],
+    ] as const;
+    for (const [signal, moment] of interrupts) {
+      const interrupt = { signal, whenWritten: join(directory, "killed", moment) };
+      const { exitCode } = await runCommand(argumentsOf("killed"), { interrupt });
+      expect([moment, exitCode]).toEqual([moment, signal === "SIGINT" ? 130 : null]);
+    }
+    const refused = await runCommand([...argumentsOf("killed"), "--rollout.turns=1"]);
+    expect(refused.stderr).toContain("rollout.turns: 2 there, 1 now");
+    expect((await runCommand(argumentsOf("killed"))).exitCode).toBe(0);
+    const first = await resultsOf("killed");
+    expect(first).toEqual(await resultsOf("undisturbed"));
+    // More seeds go on from there: what the first one left is not done again.
+    expect((await runCommand([...argumentsOf("killed"), "--seeds=2"])).exitCode).toBe(0);
+    const both = await resultsOf("killed");
+    expect(both.seeds).toEqual([1, 2]);
+    expect(both.outcomes.filter(({ seed }) => seed === 1)).toEqual(first.outcomes);
+  });
 });

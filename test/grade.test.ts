@@ -49,59 +49,55 @@ function readResults(file: string): SampleResult[] {
 }
 
 describe("grading samples", () => {
-  it(
-    "takes completions and solutions in every usual form, and keeps apart what went wrong",
-    { timeout: 60_000 },
-    async () => {
-      const samples = [
-        { task_id: "HumanEval/0", completion: "    return x + x\n" },
-        { task_id: "humaneval/0", completion: "Sure:\n```python\ndef double(x):\n    return x << 1\n```\nDone." },
-        { task_id: 1, completion: "    return x\n" },
-        { task_id: "1", completion: "I cannot help with that." },
-        { task_id: "HumanEval/1", completion: "" },
-        { task_id: "HumanEval/1", completion: "def negate(x:\n    return -x\n" },
-        { task_id: "HumanEval/1", solution: "def negate(x):\n    return -x\n", model: "any" },
-        { task_id: "HumanEval/1", solution: "def negate(x):\n    raise KeyError(x)\n" },
-      ];
-      const { report, results } = await grade(writeSamples(samples, true));
-      expect(results.map(({ sampleIndex, line }) => [sampleIndex, line])).toEqual(samples.map((_, i) => [i, i + 1]));
-      expect(results.map(({ taskId, verdict }) => `${taskId} ${verdict}`)).toEqual([
-        "HumanEval/0 passed",
-        "HumanEval/0 passed",
-        "HumanEval/1 failed",
-        "HumanEval/1 no-program",
-        "HumanEval/1 no-program",
-        "HumanEval/1 error",
-        "HumanEval/1 passed",
-        "HumanEval/1 error",
-      ]);
-      expect(results.map(({ text }) => text)).toEqual(samples.map((sample) => sample.completion ?? sample.solution));
-      expect(results[0]?.program).toBe(`${taskRecords[0]?.prompt}    return x + x\n`);
-      expect(results[3]?.program).toBeNull();
-      expect(results[2]).toMatchObject({
-        passed: false,
-        publicTests: ["passed"],
-        privateTests: ["failed"],
-        firstFailure: { tests: "private", testIndex: 0, obtained: "3" },
-      });
-      expect(results[7]).toMatchObject({ firstFailure: { exception: "KeyError: 3" } });
-      expect(report).toMatchObject({
-        samples: 8,
-        ungradable: 0,
-        verdicts: { passed: 3, failed: 1, error: 2, "no-program": 2 },
-        tasksWithoutSamples: ["HumanEval/2"],
-        taskSet: { suite: "humaneval", split: "test", count: 3 },
-      });
-      // By hand: task 0 has 2 of 2 right, task 1 has 1 of 6; task 2 has none.
-      expect(report.passAtK[0]).toMatchObject({ k: 1, undefinedTasks: 1, estimate: { taskCount: 2 } });
-      expect(report.passAtK.map(({ estimate }) => estimate?.mean.toFixed(6))).toEqual([
-        ((1 + 1 / 6) / 2).toFixed(6),
-        ((1 + 1 / 3) / 2).toFixed(6),
-      ]);
-    },
-  );
+  it("takes completions and solutions in every usual form, and keeps apart what went wrong", async () => {
+    const samples = [
+      { task_id: "HumanEval/0", completion: "    return x + x\n" },
+      { task_id: "humaneval/0", completion: "Sure:\n```python\ndef double(x):\n    return x << 1\n```\nDone." },
+      { task_id: 1, completion: "    return x\n" },
+      { task_id: "1", completion: "I cannot help with that." },
+      { task_id: "HumanEval/1", completion: "" },
+      { task_id: "HumanEval/1", completion: "def negate(x:\n    return -x\n" },
+      { task_id: "HumanEval/1", solution: "def negate(x):\n    return -x\n", model: "any" },
+      { task_id: "HumanEval/1", solution: "def negate(x):\n    raise KeyError(x)\n" },
+    ];
+    const { report, results } = await grade(writeSamples(samples, true));
+    expect(results.map(({ sampleIndex, line }) => [sampleIndex, line])).toEqual(samples.map((_, i) => [i, i + 1]));
+    expect(results.map(({ taskId, verdict }) => `${taskId} ${verdict}`)).toEqual([
+      "HumanEval/0 passed",
+      "HumanEval/0 passed",
+      "HumanEval/1 failed",
+      "HumanEval/1 no-program",
+      "HumanEval/1 no-program",
+      "HumanEval/1 error",
+      "HumanEval/1 passed",
+      "HumanEval/1 error",
+    ]);
+    expect(results.map(({ text }) => text)).toEqual(samples.map((sample) => sample.completion ?? sample.solution));
+    expect(results[0]?.program).toBe(`${taskRecords[0]?.prompt}    return x + x\n`);
+    expect(results[3]?.program).toBeNull();
+    expect(results[2]).toMatchObject({
+      passed: false,
+      publicTests: ["passed"],
+      privateTests: ["failed"],
+      firstFailure: { tests: "private", testIndex: 0, obtained: "3" },
+    });
+    expect(results[7]).toMatchObject({ firstFailure: { exception: "KeyError: 3" } });
+    expect(report).toMatchObject({
+      samples: 8,
+      ungradable: 0,
+      verdicts: { passed: 3, failed: 1, error: 2, "no-program": 2 },
+      tasksWithoutSamples: ["HumanEval/2"],
+      taskSet: { suite: "humaneval", split: "test", count: 3 },
+    });
+    // By hand: task 0 has 2 of 2 right, task 1 has 1 of 6; task 2 has none.
+    expect(report.passAtK[0]).toMatchObject({ k: 1, undefinedTasks: 1, estimate: { taskCount: 2 } });
+    expect(report.passAtK.map(({ estimate }) => estimate?.mean.toFixed(6))).toEqual([
+      ((1 + 1 / 6) / 2).toFixed(6),
+      ((1 + 1 / 3) / 2).toFixed(6),
+    ]);
+  });
 
-  it("tries again what was ungradable in an earlier call, and nothing else", { timeout: 60_000 }, async () => {
+  it("tries again what was ungradable in an earlier call, and nothing else", async () => {
     const samples = writeSamples(
       taskRecords.map(({ task_id, canonical_solution }) => ({ task_id, completion: canonical_solution })),
     );
@@ -171,7 +167,6 @@ describe("the command grade", () => {
 
   it.each(["SIGKILL", "SIGINT"] as const)(
     "stopped by %s, goes on to the results of a run in one go",
-    { timeout: 120_000 },
     async (signal) => {
       const stopped = writeSamples(samples);
       const results = resultsFileOf(stopped);
@@ -200,19 +195,15 @@ describe("the command grade", () => {
     },
   );
 
-  it(
-    "prints scores with the tasks beside them, and exits with 2 where the file is not to be used",
-    { timeout: 60_000 },
-    async () => {
-      const [shown, missing] = await Promise.all([
-        runCommand(args(writeSamples(samples.slice(0, 3)), "--k", "2,1")),
-        runCommand(args(join(directory, "none.jsonl"))),
-      ]);
-      expect(shown.stdout).toMatch(/pass@1 +33\.3 % .* humaneval 1, test \(3 tasks, sha256 [0-9a-f]{12}\)\n/);
-      expect(shown.stdout).toMatch(/pass@2 +undefined .*\n/);
-      expect(shown.exitCode).toBe(0);
-      expect(missing.exitCode).toBe(2);
-      expect(missing.stderr).toContain("none.jsonl: there is no such file");
-    },
-  );
+  it("prints scores with the tasks beside them, and exits with 2 where the file is not to be used", async () => {
+    const [shown, missing] = await Promise.all([
+      runCommand(args(writeSamples(samples.slice(0, 3)), "--k", "2,1")),
+      runCommand(args(join(directory, "none.jsonl"))),
+    ]);
+    expect(shown.stdout).toMatch(/pass@1 +33\.3 % .* humaneval 1, test \(3 tasks, sha256 [0-9a-f]{12}\)\n/);
+    expect(shown.stdout).toMatch(/pass@2 +undefined .*\n/);
+    expect(shown.exitCode).toBe(0);
+    expect(missing.exitCode).toBe(2);
+    expect(missing.stderr).toContain("none.jsonl: there is no such file");
+  });
 });

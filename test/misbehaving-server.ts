@@ -4,7 +4,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Clock } from "../src/openai/clock.ts";
+import type { Clock } from "../src/clock.ts";
+import { createManualLimits, type ManualLimits } from "./manual-limits.ts";
 
 /** What happens to one request. */
 export type Behaviour =
@@ -75,8 +76,8 @@ export interface MisbehavingServer {
   close(): Promise<void>;
 }
 
-/** A clock on which every wait is over at once and has lasted as long as it was to last. */
-export interface HurriedClock extends Clock {
+/** A clock on which every wait is over at once and has lasted as long as it was to last; limits run out by hand. */
+export interface HurriedClock extends Clock, ManualLimits {
   /** Every wait so far, milliseconds. */
   readonly waits: readonly number[];
 }
@@ -86,6 +87,7 @@ export function createHurriedClock(onWait?: (waits: readonly number[]) => void |
   const waits: number[] = [];
   let slept = 0;
   return {
+    ...createManualLimits(),
     waits,
     now: () => Date.UTC(2026, 0, 1) + slept,
     random: () => 0.5,

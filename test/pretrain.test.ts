@@ -17,31 +17,27 @@ const settings = [
   "--model.intermediate-size=48",
 ];
 
-it(
-  "pretraining killed with -9 goes on from its last chunk and makes the same model",
-  { timeout: 120_000 },
-  async () => {
-    const directory = await mkdtemp(join(tmpdir(), "mucode-pretrain-"));
-    try {
-      const undisturbed = join(directory, "undisturbed");
-      const killed = join(directory, "killed");
-      const interrupt = { signal: "SIGKILL", whenWritten: join(killed, "chunks.jsonl") } as const;
-      expect((await runCommand(["pretrain", ...settings, "--out", killed], { interrupt })).exitCode).toBeNull();
-      for (const run of [undisturbed, killed]) {
-        const { exitCode, stdout, stderr } = await runCommand(["pretrain", ...settings, "--out", run]);
-        expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
-        expect(stdout).toContain("4 validation tasks, greedy");
-        expect(JSON.parse(await readFile(join(run, "model", "provenance.json"), "utf8"))).toMatchObject({
-          configuration: { seed: 1, steps: 80 },
-          validation: { suite: "mubpp", split: "validation", count: 4 },
-        });
-      }
-      const [expected, weights] = await Promise.all(
-        [undisturbed, killed].map((run) => readFile(join(run, "model", "model.safetensors"))),
-      );
-      expect(expected?.equals(weights as Buffer)).toBe(true);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
+it("pretraining killed with -9 goes on from its last chunk and makes the same model", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "mucode-pretrain-"));
+  try {
+    const undisturbed = join(directory, "undisturbed");
+    const killed = join(directory, "killed");
+    const interrupt = { signal: "SIGKILL", whenWritten: join(killed, "chunks.jsonl") } as const;
+    expect((await runCommand(["pretrain", ...settings, "--out", killed], { interrupt })).exitCode).toBeNull();
+    for (const run of [undisturbed, killed]) {
+      const { exitCode, stdout, stderr } = await runCommand(["pretrain", ...settings, "--out", run]);
+      expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
+      expect(stdout).toContain("4 validation tasks, greedy");
+      expect(JSON.parse(await readFile(join(run, "model", "provenance.json"), "utf8"))).toMatchObject({
+        configuration: { seed: 1, steps: 80 },
+        validation: { suite: "mubpp", split: "validation", count: 4 },
+      });
     }
-  },
-);
+    const [expected, weights] = await Promise.all(
+      [undisturbed, killed].map((run) => readFile(join(run, "model", "model.safetensors"))),
+    );
+    expect(expected?.equals(weights as Buffer)).toBe(true);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});

@@ -27,7 +27,7 @@ beforeAll(async () => {
     host: "127.0.0.1",
     maxQueue: 64,
     maxBodyBytes: 100_000,
-    requestTimeoutMs: 20_000,
+    requestTimeoutMs: 1_200_000,
   });
 });
 afterAll(async () => {

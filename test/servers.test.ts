@@ -59,7 +59,7 @@ describe("mucode serve in one process, mucode solve and eval in another", () => 
     if (server.exitCode === null) await once(server, "exit");
   });
 
-  it("solve shows the search, prints the program and ends with 0", { timeout: 60_000 }, async () => {
+  it("solve shows the search, prints the program and ends with 0", async () => {
     const show = succeeded(await runCommand(["tasks", "show", "mubpp", "--limit", "1", "--json"]));
     const file = join(directory, "task.json");
     await writeFile(file, show.stdout);
@@ -75,7 +75,7 @@ describe("mucode serve in one process, mucode solve and eval in another", () => 
     expect(stderr).toMatch(/\d+ requests \(0 failed\), prompt tokens [\d,]+, new tokens [\d,]+, cost unknown/);
   });
 
-  it("solve of what cannot be solved ends with 1, and says what the tests showed", { timeout: 60_000 }, async () => {
+  it("solve of what cannot be solved ends with 1, and says what the tests showed", async () => {
     const file = join(directory, "impossible.py");
     await writeFile(file, '"""Return the sum of a list."""\ndef f(xs): ...\nassert f([1]) == 1 and f([1]) == 2\n');
     const args = ["solve", file, ...served, "--candidates", "2", "--turns", "2", "--search.max-tokens", "60", "--json"];
@@ -88,7 +88,7 @@ describe("mucode serve in one process, mucode solve and eval in another", () => 
     expect(report.usage?.cost).toBeNull();
   });
 
-  it("eval greedily through a server is eval of the same checkpoint in-process", { timeout: 120_000 }, async () => {
+  it("eval greedily through a server is eval of the same checkpoint in-process", async () => {
     const [there, here] = [join(directory, "there"), join(directory, "here")];
     succeeded(await runCommand(["eval", ...evalSettings, ...served, "--out", there, "--rules", "random,public-tests"]));
     succeeded(await runCommand(["eval", ...evalSettings, "--out", here, "--rules", "random"]));
@@ -108,7 +108,7 @@ describe("mucode serve in one process, mucode solve and eval in another", () => 
     );
   });
 
-  it("a recorded eval is replayed without the server, record for record", { timeout: 120_000 }, async () => {
+  it("a recorded eval is replayed without the server, record for record", async () => {
     const file = join(directory, "answers.jsonl");
     const [recorded, replayed] = [join(directory, "recorded"), join(directory, "replayed")];
     const prices = ["--server.input-price", "1.5", "--server.output-price", "6"];
@@ -147,7 +147,7 @@ describe("mucode eval through a server that fails", () => {
     `eval --limit 5 --out ${run} --base-url ${server!.baseUrl} --rules random --evaluation.candidates 2
      --evaluation.turns 1 --server.concurrency 1`.split(/\s+/);
 
-  it("dies in the middle: the work is kept, and the same command resumes it", { timeout: 120_000 }, async () => {
+  it("dies in the middle: the work is kept, and the same command resumes it", async () => {
     const run = join(directory, "dies");
     server = await startMisbehavingServer({
       text: answer,
@@ -172,7 +172,7 @@ describe("mucode eval through a server that fails", () => {
     expect(report.usage!.requests).toBeGreaterThanOrEqual(server.requests.length);
   });
 
-  it("gives one task nothing usable: it is counted, and the others are evaluated", { timeout: 120_000 }, async () => {
+  it("gives one task nothing usable: it is counted, and the others are evaluated", async () => {
     const run = join(directory, "bad");
     let badTask: string | undefined;
     server = await startMisbehavingServer({
@@ -191,7 +191,7 @@ describe("mucode eval through a server that fails", () => {
     expect(report.usage!.failedRequests).toBeGreaterThan(0);
   });
 
-  it("gives nothing usable at all: no rate is made up of it", { timeout: 120_000 }, async () => {
+  it("gives nothing usable at all: no rate is made up of it", async () => {
     const run = join(directory, "nothing");
     server = await startMisbehavingServer({ behaviour: () => "malformed" });
     const failed = await runCommand([...settings(run), "--server.retries", "0"]);
@@ -200,37 +200,33 @@ describe("mucode eval through a server that fails", () => {
     expect(failed.stderr).toMatch(/no task could be evaluated|failed/);
   });
 
-  it(
-    "a limit holds for the run, over all attempts at it; the key is written nowhere",
-    { timeout: 120_000 },
-    async () => {
-      const run = join(directory, "limited");
-      const key = "sk-secret-0123456789";
-      process.env["MUCODE_API_KEY"] = key;
-      server = await startMisbehavingServer({ text: answer, key });
-      const answers = join(directory, "limited-answers.jsonl");
-      const args = [...settings(run), "--record", answers];
-      const stopped = await runCommand([...args, "--max-requests", "6"]);
-      expect(stopped.exitCode).toBe(1);
-      expect(stopped.stderr).toMatch(/max-?requests/i);
-      const done = (await readRecords(run)).length;
-      expect(done).toBeGreaterThan(0);
-      const again = await runCommand([...args, "--max-requests", "6"]);
-      expect(again.exitCode).toBe(2);
-      expect(again.stderr).toContain("--max-requests 6 is used up by earlier attempts");
-      succeeded(await runCommand([...args, "--max-requests", "40"]));
-      expect(await readRecords(run)).toHaveLength(5);
-      expect((await readReport(run)).usage!.requests).toBeGreaterThanOrEqual(server.requests.length);
-      const files = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-      const texts = await Promise.all(files.map((entry) => readFile(join(entry.parentPath, entry.name), "utf8")));
-      const everything = [...texts, await readFile(answers, "utf8"), stopped.stderr, again.stderr].join("\n");
-      expect(everything).not.toContain(key);
-    },
-  );
+  it("a limit holds for the run, over all attempts at it; the key is written nowhere", async () => {
+    const run = join(directory, "limited");
+    const key = "sk-secret-0123456789";
+    process.env["MUCODE_API_KEY"] = key;
+    server = await startMisbehavingServer({ text: answer, key });
+    const answers = join(directory, "limited-answers.jsonl");
+    const args = [...settings(run), "--record", answers];
+    const stopped = await runCommand([...args, "--max-requests", "6"]);
+    expect(stopped.exitCode).toBe(1);
+    expect(stopped.stderr).toMatch(/max-?requests/i);
+    const done = (await readRecords(run)).length;
+    expect(done).toBeGreaterThan(0);
+    const again = await runCommand([...args, "--max-requests", "6"]);
+    expect(again.exitCode).toBe(2);
+    expect(again.stderr).toContain("--max-requests 6 is used up by earlier attempts");
+    succeeded(await runCommand([...args, "--max-requests", "40"]));
+    expect(await readRecords(run)).toHaveLength(5);
+    expect((await readReport(run)).usage!.requests).toBeGreaterThanOrEqual(server.requests.length);
+    const files = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const texts = await Promise.all(files.map((entry) => readFile(join(entry.parentPath, entry.name), "utf8")));
+    const everything = [...texts, await readFile(answers, "utf8"), stopped.stderr, again.stderr].join("\n");
+    expect(everything).not.toContain(key);
+  });
 });
 
 describe("a served model as its own verifier", () => {
-  it("ranks what passes equally, and is named in the report", { timeout: 60_000 }, async () => {
+  it("ranks what passes equally, and is named in the report", async () => {
     const file = join(directory, "negate.py");
     await writeFile(file, '"""Negate a number."""\ndef neg(x): ...\nassert neg(0) == 0\n');
     const server = await startMisbehavingServer({
@@ -255,7 +251,7 @@ describe("a served model as its own verifier", () => {
 });
 
 describe("mucode eval and solve", () => {
-  it("say which flags contradict each other", { timeout: 60_000 }, async () => {
+  it("say which flags contradict each other", async () => {
     const refused = async (...args: string[]): Promise<string> => {
       let stderr = "";
       const exitCode = await main(args, {

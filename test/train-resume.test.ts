@@ -34,7 +34,7 @@ describe("a training run", () => {
 
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  it("ends with the table and the report", { timeout: 240_000 }, async () => {
+  it("ends with the table and the report", async () => {
     const run = join(directory, "undisturbed");
     const { exitCode, stdout, stderr } = await runCommand(["train", ...settings, "--out", run]);
     expect(stderr).not.toContain("mucode:");
@@ -44,7 +44,7 @@ describe("a training run", () => {
     undisturbed = await readReport(run);
   });
 
-  it("can be exported in every format, with a card", { timeout: 60_000 }, async () => {
+  it("can be exported in every format, with a card", async () => {
     const run = join(directory, "undisturbed");
     const keys: Record<string, string[]> = {};
     for (const format of ["sft", "preference", "scored", "trajectories"]) {
@@ -75,7 +75,7 @@ describe("a training run", () => {
     expect(again.stderr).toContain("holds files already");
   });
 
-  it("killed with -9 again and again ends in the same result", { timeout: 240_000 }, async () => {
+  it("killed with -9 again and again ends in the same result", async () => {
     const run = join(directory, "killed");
     const args = ["train", ...settings, "--out", run];
     // In the middle of rollouts, of a fit, of later rollouts, and of an evaluation.
@@ -95,7 +95,7 @@ describe("a training run", () => {
     expect(await readReport(run)).toEqual(undisturbed);
   });
 
-  it("stops at Ctrl-C with a hint, and refuses another configuration", { timeout: 240_000 }, async () => {
+  it("stops at Ctrl-C with a hint, and refuses another configuration", async () => {
     const run = join(directory, "stopped");
     const args = ["train", ...settings, "--out", run];
     const interrupt = { signal: "SIGINT", whenWritten: join(run, "base/trajectories.jsonl") } as const;

@@ -22,7 +22,7 @@ describe("mucode serve", () => {
     vi.stubEnv("MUCODE_API_KEY", "");
     const { signals, ended, output } = run(["serve", "--port", "0", "--threads", "1"]);
     const ready = /^Serving mubpp-base at (http:\/\/127\.0\.0\.1:\d+\/v1)\n$/;
-    await expect.poll(() => output().stderr, { timeout: 25_000 }).toMatch(ready);
+    await expect.poll(() => output().stderr).toMatch(ready);
     const client = new OpenAI({ baseURL: ready.exec(output().stderr)![1]!, apiKey: "none" });
     const answer = await client.completions.create({ model: "mubpp-base", prompt: "def", max_tokens: 3 });
     expect(answer.choices[0]!.text).not.toBe("");
@@ -40,7 +40,7 @@ describe("mucode serve", () => {
     expect(await run(["serve", "--api-key", "k"]).ended).toBe(2);
     vi.stubEnv("MUCODE_API_KEY", "secret-key");
     const { signals, ended, output } = run(["serve", "--port", "0"]);
-    await expect.poll(() => output().stderr, { timeout: 25_000 }).toMatch(/^Serving/);
+    await expect.poll(() => output().stderr).toMatch(/^Serving/);
     const baseURL = /http\S+/.exec(output().stderr)![0];
     await expect(new OpenAI({ baseURL, apiKey: "wrong" }).models.list()).rejects.toMatchObject({ status: 401 });
     expect((await new OpenAI({ baseURL, apiKey: "secret-key" }).models.list()).data).toHaveLength(1);

@@ -201,7 +201,7 @@ describe("mucode tasks check", () => {
     expect(stdout).toMatch(/\n {2}mbpp\/12: failed: got -1\n {4}assert add\(0, 0\) == 0\n$/);
     expect(stderr).toContain("mbpp/test");
     expect(code).toBe(1);
-  }, 60_000);
+  });
 });
 
 describe("checkTasks", () => {
@@ -306,5 +306,5 @@ describe("checkTasks", () => {
     expect(stdout).toContain("1 tasks have no program to check");
     expect(stderr).toContain("nothing was checked");
     expect(code).toBe(1);
-  }, 60_000);
+  });
 });

@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
 import { SuiteError } from "../errors.ts";
 import { type QuickjsSandbox, createQuickjsSandbox } from "../sandbox/quickjs/quickjs-sandbox.ts";
 import { createHumanEvalPack } from "../tasks/humanevalpack.ts";
@@ -186,9 +185,8 @@ testTwice()`;
     expect(await grade("const f = () => 1;", "while (f() !== 2) {}")).toMatchObject([{ verdict: "timed-out" }]);
   });
 
-  const benchmarks = fileURLToPath(new URL("../../../shared/benchmarks", import.meta.url));
-  test.skipIf(!existsSync(`${benchmarks}/humanevalpack`))(
-    "the first right programs of HumanEvalPack pass, the wrong ones do not",
+  test.skipIf(!hasBenchmarks)(
+    `the first right programs of HumanEvalPack pass, the wrong ones do not${withoutBenchmarks}`,
     async () => {
       const suite = createHumanEvalPack({ dataDirectory: benchmarks });
       const { tasks, privateTests } = await suite.load({ split: "js", limit: 12 });

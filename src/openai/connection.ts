@@ -1,8 +1,8 @@
 /** What every client of a model server stands on: its address, the way there, the policy for failures, the count. */
+import { replayClock, systemClock, type Clock } from "../clock.ts";
 import { ConfigError } from "../errors.ts";
 import { resolveAddress, type Address } from "./address.ts";
 import { createProtocolClient, type ProtocolClient } from "./client.ts";
-import { replayClock, systemClock, type Clock } from "./clock.ts";
 import { classifyFault } from "./faults.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import type { ModelServerOptions } from "./model-server.ts";
@@ -46,7 +46,7 @@ export async function openConnection(options: ModelServerOptions, surroundings: 
 
 async function openTransport(options: ModelServerOptions, redactor: Redactor, clock: Clock): Promise<Transport> {
   if (options.replay !== undefined) return replayExchanges(options.replay);
-  const http = createHttpTransport({ timeoutMs: options.requestTimeoutMs ?? 300_000 });
+  const http = createHttpTransport({ timeoutMs: options.requestTimeoutMs ?? 300_000, clock });
   const balanced = options.replicas === undefined ? http : balanceReplicas(http, options.replicas, clock);
   const clean = redactResponses(balanced, redactor);
   return options.record === undefined ? clean : recordExchanges(clean, options.record);

@@ -1,5 +1,5 @@
 /** Several equal servers as one: a transport that sends each request to the one with the fewest under way. */
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { TransportError, type Transport } from "./transport.ts";
 
 /**

@@ -3,7 +3,7 @@
  * A server that serves nobody is waited for: the run pauses, up to a limit, then stops with its work kept.
  */
 import { StopRunError } from "../errors.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { ModelServerError } from "./errors.ts";
 import type { Fault } from "./faults.ts";
 

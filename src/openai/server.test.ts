@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   createHurriedClock,
@@ -51,10 +52,19 @@ const first =
   (_request: unknown, index: number): Behaviour =>
     behaviours[index] ?? "answer";
 
-const afterAMoment = async (): Promise<Behaviour> => {
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  return "answer";
-};
+/** Requests `from` to `to` are answered once all of them are there, and more had a chance to come. */
+function answerTogether(from: number, to: number): (request: unknown, index: number) => Promise<Behaviour> {
+  let go: () => void = () => undefined;
+  const all = new Promise<void>((resolve) => (go = resolve));
+  return async (_request, index) => {
+    if (index === to) {
+      for (let turn = 0; turn < 50; turn++) await setImmediate();
+      go();
+    }
+    if (index >= from) await all;
+    return "answer";
+  };
+}
 
 describe("several choices", () => {
   it("come from one request where the server honours n", async () => {
@@ -95,7 +105,7 @@ describe("several choices", () => {
   });
 
   it("wait for one and the same probe, however many ask at once", async () => {
-    const { server, model } = await start({ behaviour: afterAMoment });
+    const { server, model } = await start();
     await Promise.all([1, 2, 3, 4, 5].map((seed) => model.complete(ask([seed, seed + 10]))));
     expect(server.requests.map(({ body }) => body["n"])).toEqual([3, 2, 2, 2, 2, 2]);
   });
@@ -128,7 +138,7 @@ describe("several choices", () => {
 
 describe("requests", () => {
   it("carry seed, temperature and the token limit, and keep to the number of slots", async () => {
-    const { server, model } = await start({ mostChoices: 1, behaviour: afterAMoment }, { concurrency: 3 });
+    const { server, model } = await start({ mostChoices: 1, behaviour: answerTogether(5, 7) }, { concurrency: 3 });
     await model.complete(ask(Array.from({ length: 20 }, (_, i) => i)));
     expect(server.mostAtOnce).toBe(3);
     expect(server.requests[2]!.body).toEqual({
@@ -164,11 +174,13 @@ describe("requests", () => {
   });
 
   it("stop when the caller aborts, and say so with the caller's reason", async () => {
-    const { model } = await start({ behaviour: () => "hang" });
     const controller = new AbortController();
-    const answer = model.complete(ask([1]), controller.signal);
-    setTimeout(() => controller.abort(new Error("enough")), 30);
-    await expect(answer).rejects.toThrow("enough");
+    const abortAndHang = (): Behaviour => {
+      controller.abort(new Error("enough"));
+      return "hang";
+    };
+    const { model } = await start({ behaviour: abortAndHang });
+    await expect(model.complete(ask([1]), controller.signal)).rejects.toThrow("enough");
   });
 });
 
@@ -280,10 +292,16 @@ describe("faults", () => {
   });
 
   it("by slowness end with the time limit of a request", async () => {
-    const { model } = await start({ behaviour: first("hang") }, { requestTimeoutMs: 80 });
+    const clock = createHurriedClock();
+    const hang = (): Behaviour => {
+      clock.runOut(30_000);
+      return "hang";
+    };
+    const limit = { requestTimeoutMs: 30_000 };
+    const { model } = await start({ behaviour: (_, index) => (index === 0 ? hang() : "answer") }, limit, clock);
     expect((await model.complete(ask([1])))[0]!.text).toBe("choice 0 of seed 1");
-    const hopeless = await start({ behaviour: () => "hang" }, { requestTimeoutMs: 30, retries: 1 });
-    await expect(hopeless.model.complete(ask([1]))).rejects.toThrow(/failed 2 times: no complete answer within 0.03 s/);
+    const hopeless = await start({ behaviour: hang }, { ...limit, retries: 1 }, clock);
+    await expect(hopeless.model.complete(ask([1]))).rejects.toThrow(/failed 2 times: no complete answer within 30 s/);
   });
 
   it("of one request fail its item, and the others go on", async () => {
@@ -409,7 +427,7 @@ describe("limits", () => {
 
   it("on tokens are never exceeded, even by what is under way", async () => {
     // Each answer uses 7 of the 100 tokens it might: all ten fit one after the other, two at once.
-    const { server, model } = await start({ mostChoices: 1, behaviour: afterAMoment }, { maxTokens: 200 });
+    const { server, model } = await start({ mostChoices: 1, behaviour: answerTogether(0, 1) }, { maxTokens: 200 });
     const answers = await Promise.allSettled(Array.from({ length: 40 }, (_, seed) => model.complete(ask([seed]))));
     const kept = answers.filter(({ status }) => status === "fulfilled").length;
     expect(kept).toBe(15);

@@ -4,6 +4,7 @@
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Clock } from "../clock.ts";
 import { errorCode } from "../store/file-errors.ts";
 
 export interface HttpRequest {
@@ -43,6 +44,7 @@ export class TransportError extends Error {
 export interface HttpTransportOptions {
   /** From the first byte sent to the last byte received. */
   readonly timeoutMs: number;
+  readonly clock: Pick<Clock, "limit">;
 }
 
 const connectTimeoutMs = 15_000;
@@ -77,7 +79,7 @@ interface SendOptions extends HttpTransportOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-function sendOnce(request: HttpRequest, { timeoutMs, agent, signal }: SendOptions): Promise<HttpResponse> {
+function sendOnce(request: HttpRequest, { timeoutMs, clock, agent, signal }: SendOptions): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
@@ -91,8 +93,8 @@ function sendOnce(request: HttpRequest, { timeoutMs, agent, signal }: SendOption
     });
     let progress: "connecting" | "sent" | "answered" = "connecting";
     const settle = (): void => {
-      clearTimeout(total);
-      clearTimeout(connecting);
+      endTotal();
+      endConnecting();
       signal?.removeEventListener("abort", abort);
     };
     const fail = (error: unknown): void => {
@@ -105,19 +107,17 @@ function sendOnce(request: HttpRequest, { timeoutMs, agent, signal }: SendOption
       if (progress === "sent" && outgoing.reusedSocket && agent !== false) fail(new StaleConnection());
       else fail(transportError(progress === "connecting" ? "unreachable" : "dropped", cause));
     };
-    const total = setTimeout(
-      () => fail(new TransportError("timeout", `no complete answer within ${timeoutMs / 1000} s`)),
-      timeoutMs,
+    const endTotal = clock.limit(timeoutMs, () =>
+      fail(new TransportError("timeout", `no complete answer within ${timeoutMs / 1000} s`)),
     );
-    const connecting = setTimeout(
-      () => fail(new TransportError("unreachable", `no connection within ${connectTimeoutMs / 1000} s`)),
-      connectTimeoutMs,
+    const endConnecting = clock.limit(connectTimeoutMs, () =>
+      fail(new TransportError("unreachable", `no connection within ${connectTimeoutMs / 1000} s`)),
     );
     signal?.addEventListener("abort", abort, { once: true });
     outgoing.on("socket", (socket) => {
       const connected = (): void => {
         progress = "sent";
-        clearTimeout(connecting);
+        endConnecting();
       };
       if (socket.connecting) socket.once(isSecure ? "secureConnect" : "connect", connected);
       else connected();

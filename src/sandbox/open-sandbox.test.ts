@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { PATIENT_MS } from "../../test/cpu-limits.ts";
 import { ConfigError } from "../errors.ts";
 import { probeNativeSandbox } from "./native/probe.ts";
 import { openSandbox } from "./open-sandbox.ts";
 
 const probe = await probeNativeSandbox();
-const limits = { cpuTimeMs: 2000, memoryBytes: 64 * 2 ** 20 };
+const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 64 * 2 ** 20 };
 const MISSING = "python3-that-is-not-there";
 
 describe("choosing a sandbox", () => {

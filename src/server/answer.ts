@@ -49,6 +49,7 @@ export async function answer<P extends SharedParameters>(
     client: request.signal,
     server: options.signal,
     timeoutMs: options.requestTimeoutMs,
+    clock: options.clock,
   });
   const end = (): void => {
     leave();

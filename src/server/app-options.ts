@@ -1,4 +1,5 @@
 /** What a server serves, to whom, and within which limits. */
+import type { Clock } from "../clock.ts";
 import type { Tokenizer, TrainableModel } from "../engine/engine.ts";
 import type { Admission } from "./admission.ts";
 
@@ -22,6 +23,7 @@ export interface AppOptions extends ServedModel {
   /** New tokens per choice, at most. */
   readonly maxTokens: number;
   readonly requestTimeoutMs: number;
+  readonly clock: Pick<Clock, "limit">;
   /** Gives up what is under way. */
   readonly signal: AbortSignal;
   /** Told of failures that are the server's fault. */

@@ -84,12 +84,12 @@ async function scoreInputs(
   inputs: readonly string[] | readonly (readonly number[])[],
   param: string,
   request: Request,
-  { model, boundedTokenizer, admission, signal, requestTimeoutMs }: AppOptions,
+  { model, boundedTokenizer, admission, signal, requestTimeoutMs, clock }: AppOptions,
 ): Promise<{ readonly sequences: readonly Int32Array[]; readonly scores: readonly number[] }> {
   const tokenizer = boundedTokenizer(param);
   const sequences = inputs.map((input) => encode(input, param, tokenizer, model.contextLength));
   const leave = admission.enter(sequences.length);
-  const lifetime = createLifetime({ client: request.signal, server: signal, timeoutMs: requestTimeoutMs });
+  const lifetime = createLifetime({ client: request.signal, server: signal, timeoutMs: requestTimeoutMs, clock });
   try {
     const values = await model.forward(sequences.map(lastTokenCounts), lifetime.signal);
     return { sequences, scores: values.map((value) => value.at(-1)!) };

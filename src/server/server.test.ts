@@ -1,32 +1,70 @@
 import OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../errors.ts";
 import { loadEmbeddedModel } from "../engine/embedded/embedded-model.ts";
-import type { TrainableModel } from "../engine/engine.ts";
+import { createManualLimits } from "../../test/manual-limits.ts";
+import type { SampleRequest, TrainableModel } from "../engine/engine.ts";
 import { openServer, type RunningServer, type ServerOptions } from "./server.ts";
 
 let model: TrainableModel;
 /** How each call of `sample` ended. */
 const endings: string[] = [];
+/** Called at the next token that a call of `sample` gives. */
+let onNextToken: (() => void) | undefined;
+/** What calls of `sample` wait for when all is sampled, so that they are under way however fast the model is. */
+let mayEnd: Promise<void> = Promise.resolve();
+const limits = createManualLimits();
 const servers: RunningServer[] = [];
 beforeAll(async () => {
   const loaded = await loadEmbeddedModel({ directory: "models/mubpp-base" });
   model = {
     ...loaded,
-    sample: (request, signal) =>
-      loaded.sample(request, signal).then(
-        (samples) => (endings.push("answered"), samples),
-        (error: Error) => {
-          endings.push(error.name);
-          throw error;
-        },
-      ),
+    async sample(request, signal) {
+      try {
+        const onToken: SampleRequest["onToken"] = (token) => {
+          const heard = onNextToken;
+          onNextToken = undefined;
+          heard?.();
+          return request.onToken?.(token);
+        };
+        const samples = await loaded.sample({ ...request, onToken }, signal);
+        await untilAborted(mayEnd, signal);
+        endings.push("answered");
+        return samples;
+      } catch (error) {
+        endings.push((error as Error).name);
+        throw error;
+      }
+    },
   };
 });
+afterEach(() => {
+  onNextToken = undefined;
+  mayEnd = Promise.resolve();
+});
+
+const nextToken = (): Promise<void> => new Promise((resolve) => (onNextToken = resolve));
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
   await model.close();
 });
+
+/** Rejects with the signal's reason when it is aborted first. */
+function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal!.reason);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+  });
+  return Promise.race([work, aborted]);
+}
+
+/** From now on no call of `sample` ends by itself, until what comes back is called. */
+function holdAll(): () => void {
+  let release: () => void = () => undefined;
+  mayEnd = new Promise((resolve) => (release = resolve));
+  return release;
+}
 
 async function open(changes: Partial<ServerOptions> = {}): Promise<{ server: RunningServer; client: OpenAI }> {
   const server = await openServer({
@@ -39,6 +77,7 @@ async function open(changes: Partial<ServerOptions> = {}): Promise<{ server: Run
     maxQueue: 8,
     maxBodyBytes: 10_000,
     requestTimeoutMs: 20_000,
+    clock: limits,
     ...changes,
   });
   servers.push(server);
@@ -74,13 +113,17 @@ describe("a server that others can reach", () => {
 describe("limits", () => {
   it("turn away what the queue cannot hold, until there is room", async () => {
     const { client } = await open({ maxQueue: 3 });
+    const release = holdAll();
     const stream = await client.completions.create({ ...long, n: 2, stream: true });
     const refused = await client.completions.create({ ...short, n: 2 }).catch((error: unknown) => error);
     expect(refused).toMatchObject({ status: 429, code: "queue_full", type: "rate_limit_error" });
     expect((refused as InstanceType<typeof OpenAI.APIError>).headers!.get("retry-after")).toBe("1");
-    expect((await client.completions.create(short)).choices).toHaveLength(1);
-    for await (const _ of stream) {
-      // To its end.
+    const other = await client.completions.create({ ...short, stream: true });
+    release();
+    for (const accepted of [other, stream]) {
+      for await (const _ of accepted) {
+        // To its end.
+      }
     }
     expect((await client.completions.create({ ...short, n: 2 })).choices).toHaveLength(2);
   });
@@ -98,8 +141,11 @@ describe("limits", () => {
   });
 
   it("end a request that takes too long, and free its place", async () => {
-    const { client } = await open({ requestTimeoutMs: 60, maxQueue: 4 });
+    const { client } = await open({ maxQueue: 4 });
+    holdAll();
+    onNextToken = () => limits.runOut(20_000);
     await expect(client.completions.create({ ...long, n: 4 })).rejects.toMatchObject({ status: 504 });
+    onNextToken = () => limits.runOut(20_000);
     const stream = await client.completions.create({ ...long, n: 4, stream: true });
     const read = async (): Promise<void> => {
       for await (const _ of stream) {
@@ -108,6 +154,7 @@ describe("limits", () => {
     };
     await expect(read()).rejects.toMatchObject({ code: "request_timeout" });
     expect(endings).toEqual(["ApiError", "ApiError"]);
+    mayEnd = Promise.resolve();
     expect((await client.completions.create({ ...short, n: 4 })).choices).toHaveLength(4);
   });
 });
@@ -115,15 +162,17 @@ describe("limits", () => {
 describe("a client that goes away", () => {
   it("ends the sampling of its request, streamed or not", async () => {
     const { client } = await open();
+    const release = holdAll();
     const stream = await client.completions.create({ ...long, n: 4, stream: true });
     for await (const _ of stream) break;
     await expect.poll(() => endings).toEqual(["AbortError"]);
 
     const gone = new AbortController();
+    onNextToken = () => gone.abort();
     const call = client.completions.create({ ...long, n: 8 }, { signal: gone.signal });
-    setTimeout(() => gone.abort(), 30);
     await expect(call).rejects.toThrow(/abort/i);
     await expect.poll(() => endings).toEqual(["AbortError", "AbortError"]);
+    release();
     expect((await client.completions.create({ ...short, n: 8 })).choices).toHaveLength(8);
   });
 });
@@ -131,8 +180,10 @@ describe("a client that goes away", () => {
 describe("shutting down", () => {
   it("finishes what is under way, refuses what is new, then listens no more", async () => {
     const { server, client } = await open();
-    // Sent first, so that the server has it by the time it answers the other.
+    const release = holdAll();
+    const begun = nextToken();
     const running = client.completions.create(long);
+    await begun;
     const stream = await client.completions.create({ ...long, n: 2, stream: true });
     let chunks = 0;
     const closing: Promise<void>[] = [];
@@ -142,6 +193,7 @@ describe("shutting down", () => {
         closing.push(server.close());
         refusals.push(await client.completions.create(short).catch((error: unknown) => error));
         refusals.push(await fetch(new URL("/health", server.url)));
+        release();
       }
     }
     expect(refusals).toMatchObject([{ status: 503, code: "shutting_down" }, { status: 503 }]);
@@ -154,11 +206,18 @@ describe("shutting down", () => {
 
   it("gives up what is not finished within the grace", async () => {
     const { server, client } = await open();
+    holdAll();
+    const begun = nextToken();
     const call = client.completions.create({ ...long, n: 4 }).catch((error: unknown) => error);
+    await begun;
     const stream = await client.completions.create({ ...long, n: 4, stream: true });
     let closing: Promise<void> | undefined;
     const read = async (): Promise<void> => {
-      for await (const _ of stream) closing ??= server.close({ graceMs: 20 });
+      for await (const _ of stream) {
+        if (closing !== undefined) continue;
+        closing = server.close({ graceMs: 3000 });
+        limits.runOut(3000);
+      }
     };
     await expect(read()).rejects.toMatchObject({ code: "shutting_down" });
     expect(await call).toMatchObject({ status: 503 });

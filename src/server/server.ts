@@ -4,6 +4,7 @@ import type { Server } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { systemClock, type Clock } from "../clock.ts";
 import { ConfigError, InfrastructureError } from "../errors.ts";
 import { Admission, isLoopback } from "./admission.ts";
 import { createBoundedTokenizer } from "./bounded-tokenizer.ts";
@@ -22,6 +23,8 @@ export interface ServerOptions extends ServedModel {
   readonly maxQueue: number;
   readonly maxBodyBytes: number;
   readonly requestTimeoutMs: number;
+  /** Ends what takes longer than its limit. Default: the machine's. */
+  readonly clock?: Pick<Clock, "limit">;
   /** Told of failures that are the server's fault. */
   readonly onError?: (error: unknown) => void;
 }
@@ -44,7 +47,7 @@ const SEND_TIMEOUT_MS = 2000;
 
 /** @throws {ConfigError} for an address that others can reach without a key, or that cannot be listened on. */
 export async function openServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, port, apiKey } = options;
+  const { host, port, apiKey, clock = systemClock } = options;
   if (apiKey === undefined && !isLoopback(host)) {
     const message = `host is ${host}, which others can reach: set the environment variable MUCODE_API_KEY to the key they must send`;
     throw new ConfigError(message, { host });
@@ -60,6 +63,7 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
     apiKey,
     maxTokens: options.maxTokens ?? options.model.contextLength,
     signal: stop.signal,
+    clock,
     onError: options.onError ?? (() => undefined),
   });
   const server = createServer(
@@ -74,10 +78,10 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
     url: `http://${name}:${address.port}/v1`,
     close({ graceMs = options.requestTimeoutMs } = {}) {
       closed ??= (async () => {
-        const timer = setTimeout(() => stop.abort(new DOMException("shutting down", "AbortError")), graceMs);
+        const endGrace = clock.limit(graceMs, () => stop.abort(new DOMException("shutting down", "AbortError")));
         await admission.close();
-        clearTimeout(timer);
-        await stopListening(server);
+        endGrace();
+        await stopListening(server, clock);
       })();
       return closed;
     },
@@ -85,16 +89,14 @@ export async function openServer(options: ServerOptions): Promise<RunningServer>
 }
 
 /** Connections end as soon as their last answer is sent, and in any case before long. */
-async function stopListening(server: Server): Promise<void> {
-  const started = performance.now();
-  const timer = setInterval(() => {
-    if (performance.now() - started < SEND_TIMEOUT_MS) server.closeIdleConnections();
-    else server.closeAllConnections();
-  }, 20);
+async function stopListening(server: Server, clock: Pick<Clock, "limit">): Promise<void> {
+  const timer = setInterval(() => server.closeIdleConnections(), 20);
+  const endSending = clock.limit(SEND_TIMEOUT_MS, () => server.closeAllConnections());
   try {
     await new Promise<void>((resolve, reject) => server.close((error) => (error ? reject(error) : resolve())));
   } finally {
     clearInterval(timer);
+    endSending();
   }
 }
 

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
 import { createHumanEvalPlus, createMbppPlus } from "./evalplus.ts";
 import { SUITE_CATALOG } from "./suite-catalog.ts";
 import type { ReferenceTest, TaskSet } from "./task.ts";
@@ -128,11 +127,7 @@ describe("mbpp-plus", () => {
   });
 });
 
-const benchmarks =
-  process.env.MUCODE_BENCHMARKS ?? fileURLToPath(new URL("../../../shared/benchmarks", import.meta.url));
-const missing = existsSync(benchmarks) ? "" : ` (skipped: no benchmark files in ${benchmarks}; set MUCODE_BENCHMARKS)`;
-
-describe.skipIf(missing !== "")(`the published files${missing}`, () => {
+describe.skipIf(!hasBenchmarks)(`the published files${withoutBenchmarks}`, () => {
   it("hold as many tasks as the catalogue says, each with inputs", async () => {
     const sets = await Promise.all([
       createHumanEvalPlus({ dataDirectory: benchmarks }).load({ split: "test" }),

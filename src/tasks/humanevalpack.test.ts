@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
 import { createHumanEvalPack } from "./humanevalpack.ts";
 
 const record = {
@@ -61,9 +60,8 @@ describe("HumanEvalPack", () => {
     );
   });
 
-  const benchmarks = fileURLToPath(new URL("../../../shared/benchmarks", import.meta.url));
-  test.skipIf(!existsSync(join(benchmarks, "humanevalpack")))(
-    "the original files hold 164 tasks a language, with the functions their tests call",
+  test.skipIf(!hasBenchmarks)(
+    `the original files hold 164 tasks a language, with the functions their tests call${withoutBenchmarks}`,
     async () => {
       const suite = createHumanEvalPack({ dataDirectory: benchmarks });
       for (const split of suite.splits) {

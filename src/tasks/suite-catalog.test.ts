@@ -1,13 +1,8 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
 import { SUITE_CATALOG, suiteFacts } from "./suite-catalog.ts";
 import { openSuite, SUITE_NAMES, type SuiteName } from "./suites.ts";
-
-const benchmarks =
-  process.env.MUCODE_BENCHMARKS ?? fileURLToPath(new URL("../../../shared/benchmarks", import.meta.url));
-const missing = existsSync(benchmarks) ? "" : ` (skipped: no benchmark files in ${benchmarks}; set MUCODE_BENCHMARKS)`;
 
 /** Folders of the published files. */
 const FOLDERS: Partial<Record<SuiteName, string>> = {
@@ -36,8 +31,8 @@ describe("the catalogue of suites", () => {
     });
   });
 
-  it.skipIf(missing !== "").each(Object.entries(FOLDERS))(
-    `says of %s what its files hold${missing}`,
+  it.skipIf(!hasBenchmarks).each(Object.entries(FOLDERS))(
+    `says of %s what its files hold${withoutBenchmarks}`,
     async (name, folder) => {
       const suite = openSuite({ name, dataDirectory: join(benchmarks, folder) });
       const facts = suiteFacts(name as SuiteName);

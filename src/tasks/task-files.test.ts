@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
 import { z } from "zod";
 import { SuiteError } from "../errors.ts";
 import { createHumanEval } from "./humaneval.ts";
@@ -268,11 +268,7 @@ describe("openSuite", () => {
   });
 });
 
-const benchmarks =
-  process.env.MUCODE_BENCHMARKS ?? fileURLToPath(new URL("../../../shared/benchmarks", import.meta.url));
-const missing = existsSync(benchmarks) ? "" : ` (skipped: no benchmark files in ${benchmarks}; set MUCODE_BENCHMARKS)`;
-
-describe.skipIf(missing !== "")(`the published files${missing}`, () => {
+describe.skipIf(!hasBenchmarks)(`the published files${withoutBenchmarks}`, () => {
   it("mbpp has 974 tasks in four splits, setup code in two, eleven with challenge tests", async () => {
     const suite = createMbpp({ dataDirectory: benchmarks });
     const sets = await Promise.all(suite.splits.map((split) => suite.load({ split })));

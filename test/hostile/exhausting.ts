@@ -39,7 +39,7 @@ def solve(x):
       "backtracks in a regular expression",
       "import re\ndef solve(x):\n    return re.match('(a|a)*$', 'a' * 60 + 'b')\n",
     ),
-    endless("computes a large power in C", "def solve(x):\n    return pow(3, 10 ** 8)\n"),
+    endless("computes a large power in C", "def solve(x):\n    return pow(3, 2 ** 100000, 2 ** 1000000 + 1)\n"),
     endless("sorts with an endless key", "def solve(x):\n    return sorted([2, 1], key=lambda v: sum(iter(int, 1)))\n"),
     endless(
       "consumes an endless iterator in C",

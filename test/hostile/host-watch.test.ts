@@ -2,8 +2,8 @@ import { appendFileSync, chmodSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { until } from "../until.ts";
 import { type HostState, type HostWatch, peakMegabytesOf, processesWith, watchHost } from "./host-watch.ts";
 
 let host: HostWatch;
@@ -37,7 +37,7 @@ test("whoever connects or sends is counted", async () => {
   const udp = createSocket("udp4");
   udp.send("x", port, "127.0.0.1");
   const sockets = [connect(port, "127.0.0.1"), connect(socketPath)].map((socket) => socket.on("error", () => {}));
-  for (let i = 0; i < 100 && host.state().reached < 3; i++) await sleep(10);
+  await until(() => host.state().reached >= 3);
   expect(host.state().reached).toBe(3);
   for (const socket of sockets) socket.destroy();
   udp.close();
@@ -45,8 +45,8 @@ test("whoever connects or sends is counted", async () => {
 
 test("the end of the victim is noticed", async () => {
   process.kill(host.prey.victim, "SIGKILL");
-  for (let i = 0; i < 100 && host.state().victimAlive; i++) await sleep(10);
-  expect(host.state().victimAlive).toBe(false);
+  await until(() => !host.state().victimAlive);
+  expect(host.state()).toMatchObject({ ...before, victimAlive: false });
 });
 
 test.skipIf(process.platform !== "linux")(

@@ -2,12 +2,13 @@
  * Runs every hostile Python program in one sandbox with a single worker, each followed by a right and a wrong program and by a
  * look at the interpreter and at the machine: `describeHostile` makes the tests.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Grader } from "../../src/grading/grade.ts";
 import { createGrader } from "../../src/grading/grader.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import type { Test } from "../../src/tasks/task.ts";
+import { HASTY_MS, PATIENT_MS } from "../cpu-limits.ts";
+import { until } from "../until.ts";
 import { type HostState, type HostWatch, peakMegabytesOf, watchHost } from "./host-watch.ts";
 import { type HostileKind, type HostilePython, type PythonBackend, preludeOf } from "./python-program.ts";
 
@@ -19,8 +20,6 @@ export interface OpenedForTest extends Sandbox {
 export interface HostileSubject {
   readonly backend: PythonBackend;
   readonly kinds: readonly HostileKind[];
-  /** Enough for every right program here on a busy machine. */
-  readonly cpuTimeMs: number;
   /** Opens it with one worker. */
   open(): Promise<OpenedForTest>;
   /** Processes of this sandbox that live now, wherever they stand in the tree of processes. */
@@ -65,94 +64,93 @@ looks = [lambda: os.listdir('/tmp'), lambda: os.listdir('/home/pyodide'), os.get
 report = [tried(look) for look in looks]
 `;
 
-export function describeHostile({ backend, kinds, cpuTimeMs, open, processes, skip }: HostileSubject): void {
+export function describeHostile({ backend, kinds, open, processes, skip }: HostileSubject): void {
   const reason = skip === undefined ? "" : ` (skipped: ${skip})`;
 
-  describe.skipIf(skip !== undefined)(
-    `hostile Python programs in the ${backend} sandbox${reason}`,
-    { timeout: 60_000 },
-    () => {
-      let host: HostWatch;
-      let sandbox: OpenedForTest;
-      let grader: Grader;
-      let prelude: string;
-      let round = 0;
-      let untouched: {
-        readonly host: HostState;
-        readonly interpreter: string;
-        readonly processes: number;
-        readonly peak: number;
+  describe.skipIf(skip !== undefined)(`hostile Python programs in the ${backend} sandbox${reason}`, () => {
+    let host: HostWatch;
+    let sandbox: OpenedForTest;
+    /** For programs that end. */
+    let grader: Grader;
+    /** For those that do not, or need not. */
+    let hasty: Grader;
+    let prelude: string;
+    let round = 0;
+    let untouched: {
+      readonly host: HostState;
+      readonly interpreter: string;
+      readonly processes: number;
+      readonly peak: number;
+    };
+
+    /** The interpreter's own account of its state. */
+    async function look(): Promise<string> {
+      const result = await sandbox.run({
+        program: LOOK,
+        calls: ["report"],
+        limits: { cpuTimeMs: PATIENT_MS, memoryBytes: MEMORY },
+      });
+      return JSON.stringify({ ...result, cpuTimeMs: 0 });
+    }
+
+    /** Those that live, once there are no more than `most`: one that was killed takes a moment to go. */
+    function processesAtMost(most: number): Promise<readonly number[]> {
+      return until(() => {
+        const alive = processes();
+        return alive.length <= most && alive;
+      });
+    }
+
+    beforeAll(async () => {
+      host = await watchHost();
+      prelude = preludeOf(host.prey);
+      sandbox = await open();
+      await sandbox.ready();
+      const openGrader = (cpuTimeMs: number): Promise<Grader> =>
+        createGrader({ sandboxes: { python: sandbox }, limits: { cpuTimeMs, memoryBytes: MEMORY } });
+      [grader, hasty] = await Promise.all([openGrader(PATIENT_MS), openGrader(HASTY_MS)]);
+      untouched = {
+        interpreter: await look(),
+        host: host.state(),
+        processes: processes().length,
+        peak: peakMegabytesOf(processes()),
       };
+    });
+    afterAll(async () => {
+      await Promise.all([grader.close(), hasty.close()]);
+      await sandbox.close();
+      await host.close();
+    });
 
-      /** The interpreter's own account of its state. */
-      async function look(): Promise<string> {
-        const result = await sandbox.run({
-          program: LOOK,
-          calls: ["report"],
-          limits: { cpuTimeMs: 5000, memoryBytes: MEMORY },
-        });
-        return JSON.stringify({ ...result, cpuTimeMs: 0 });
-      }
-
-      /** Those that live, once there are no more than `most`: one that was killed takes a moment to go. */
-      async function processesAtMost(most: number): Promise<readonly number[]> {
-        let alive = processes();
-        for (let i = 0; i < 100 && alive.length > most; i++) {
-          await sleep(30);
-          alive = processes();
-        }
-        return alive;
-      }
-
-      beforeAll(async () => {
-        host = await watchHost();
-        prelude = preludeOf(host.prey);
-        sandbox = await open();
-        await sandbox.ready();
-        grader = await createGrader({ sandboxes: { python: sandbox }, limits: { cpuTimeMs, memoryBytes: MEMORY } });
-        untouched = {
-          interpreter: await look(),
-          host: host.state(),
-          processes: processes().length,
-          peak: peakMegabytesOf(processes()),
-        };
+    describe.for(kinds)("$kind", ({ programs }) => {
+      test.for(programs)("$name", async ({ program, verdict, tests = "asserts", endless }) => {
+        const mine = TESTS[tests];
+        // No two programs are the same, or the answer would be one remembered.
+        const unique = `# ${round++}\n`;
+        const wrong = tests === "stdin" ? "print(42)\n" : "def solve(x):\n    return x * 2 if x == 3 else x\n";
+        const right = tests === "stdin" ? "print(2 * int(input()))\n" : "def solve(x):\n    return 2 * x\n";
+        const wanted = typeof verdict === "object" ? verdict[backend] : verdict;
+        const mayEnd = endless !== true && wanted !== undefined && wanted !== "timed-out";
+        const [hostile, good, bad, state] = await Promise.all([
+          (mayEnd ? grader : hasty).grade({ program: prelude + program, tests: mine }),
+          grader.grade({ program: right + unique, tests: mine }),
+          grader.grade({ program: wrong + unique, tests: mine }),
+          look(),
+        ]);
+        expect(hostile).toMatchObject({ verdict: expect.toBeOneOf(wanted ? [wanted] : NOT_PASSED) });
+        expect(good).toMatchObject({ verdict: "passed" });
+        expect(bad.tests.map((result) => result.verdict)).toEqual(["passed", ...mine.slice(1).map(() => "failed")]);
+        expect(state).toBe(untouched.interpreter);
+        expect(host.state()).toEqual(untouched.host);
+        const alive = await processesAtMost(untouched.processes);
+        expect(peakMegabytesOf(alive)).toBeLessThan(untouched.peak + MOST_GROWTH_MB);
       });
-      afterAll(async () => {
-        await grader.close();
-        await sandbox.close();
-        await host.close();
-      });
+    });
 
-      describe.for(kinds)("$kind", ({ programs }) => {
-        test.for(programs)("$name", async ({ program, verdict, tests = "asserts" }) => {
-          const mine = TESTS[tests];
-          // No two programs are the same, or the answer would be one remembered.
-          const unique = `# ${round++}\n`;
-          const wrong = tests === "stdin" ? "print(42)\n" : "def solve(x):\n    return x * 2 if x == 3 else x\n";
-          const right = tests === "stdin" ? "print(2 * int(input()))\n" : "def solve(x):\n    return 2 * x\n";
-          const [hostile, good, bad, state] = await Promise.all([
-            grader.grade({ program: prelude + program, tests: mine }),
-            grader.grade({ program: right + unique, tests: mine }),
-            grader.grade({ program: wrong + unique, tests: mine }),
-            look(),
-          ]);
-          const wanted = typeof verdict === "object" ? verdict[backend] : verdict;
-          expect(hostile).toMatchObject({ verdict: expect.toBeOneOf(wanted ? [wanted] : NOT_PASSED) });
-          expect(good).toMatchObject({ verdict: "passed" });
-          expect(bad.tests.map((result) => result.verdict)).toEqual(["passed", ...mine.slice(1).map(() => "failed")]);
-          expect(state).toBe(untouched.interpreter);
-          expect(host.state()).toEqual(untouched.host);
-          const alive = await processesAtMost(untouched.processes);
-          expect(alive.length).toBeLessThanOrEqual(untouched.processes);
-          expect(peakMegabytesOf(alive)).toBeLessThan(untouched.peak + MOST_GROWTH_MB);
-        });
-      });
-
-      test("closing leaves no process behind", async () => {
-        await grader.close();
-        await sandbox.close();
-        expect(await processesAtMost(0)).toEqual([]);
-      });
-    },
-  );
+    test("closing leaves no process behind", async () => {
+      await Promise.all([grader.close(), hasty.close()]);
+      await sandbox.close();
+      expect(await processesAtMost(0)).toEqual([]);
+    });
+  });
 }

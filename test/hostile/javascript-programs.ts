@@ -94,6 +94,7 @@ export const hostileJavascript: readonly HostileProgram[] = [
     program:
       "const forever = () => { for (;;) {} };\nconst solve = () => new Proxy({}, { get: forever, ownKeys: forever, getPrototypeOf: forever, getOwnPropertyDescriptor: forever });",
     verdict: "failed",
+    endless: true,
   },
   {
     name: "returns getters that never end",

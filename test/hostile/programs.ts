@@ -18,6 +18,8 @@ export interface HostileProgram {
   readonly program: string;
   /** The verdict it must get; some are right answers with bad manners. Default: anything but `passed`. */
   readonly verdict?: "passed" | "failed" | "error" | "timed-out" | "out-of-memory";
+  /** It never ends, although the verdict of its first test is another than `timed-out`. */
+  readonly endless?: true;
 }
 
 /** What stays with the interpreter, the runner and the tests. */

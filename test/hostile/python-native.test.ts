@@ -19,7 +19,6 @@ async function subject(mechanism: "landlock" | "no-files"): Promise<Omit<Hostile
   if ("executable" in found) symlinkSync(found.executable, python);
   const probe = await probeNativeSandbox({ python, mechanism });
   return {
-    cpuTimeMs: 1000,
     open: () => createNativeSandbox({ workers: 1, python, mechanism }),
     processes: () => processesWith(python),
     ...(probe.available ? {} : { skip: probe.reason }),

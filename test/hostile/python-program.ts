@@ -18,6 +18,8 @@ export interface HostilePython {
    * `stdin`: a whole program that reads an integer and prints its double.
    */
   readonly tests?: "asserts" | "replayed" | "stdin";
+  /** It never ends, although the verdict of its first test is another than `timed-out`. */
+  readonly endless?: true;
 }
 
 /** Programs of one kind: what they have in common is what a reader wants to know. */

@@ -6,8 +6,7 @@ import { INTERPRETER_KINDS } from "./programs.ts";
 describeHostile({
   backend: "pyodide",
   kinds: INTERPRETER_KINDS,
-  cpuTimeMs: 1000,
   open: () => createPyodideSandbox({ workers: 1 }),
-  // Interpreters are told who started them; the grader's judge is one more.
+  // Interpreters are told who started them; the graders' judges are two more.
   processes: () => processesWith(`"parentPid":${process.pid}}`),
 });

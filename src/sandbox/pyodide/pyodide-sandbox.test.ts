@@ -2,14 +2,16 @@ import { execFile, spawn } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { untilComputing } from "../../../test/computing.ts";
+import { HASTY_MS, PATIENT_MS } from "../../../test/cpu-limits.ts";
+import { until, whileRunning } from "../../../test/until.ts";
 import type { ProgramJob } from "../sandbox.ts";
 import { createPyodideSandbox, type PyodideSandbox } from "./pyodide-sandbox.ts";
 import { ensureSnapshot } from "./snapshot.ts";
 
-const limits = { cpuTimeMs: 1000, memoryBytes: 64 * 2 ** 20 };
+const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 64 * 2 ** 20 };
 const job = (program: string, calls: string[], more: Partial<ProgramJob> = {}): ProgramJob => ({
   program,
   calls,
@@ -24,11 +26,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function eventually(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 100 && !condition(); i++) await sleep(50);
-  expect(condition()).toBe(true);
 }
 
 describe("the Pyodide sandbox", () => {
@@ -126,11 +123,10 @@ def files():
   });
 
   test("does not block the event loop while a program computes", async () => {
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 10);
-    await sandbox.run(job("for i in range(3 * 10 ** 6):\n    pass\n", [], { limits: { ...limits, cpuTimeMs: 5000 } }));
-    clearInterval(timer);
-    expect(ticks).toBeGreaterThan(3);
+    let turns = 0;
+    const endless = job("while True:\n    pass\n", [], { limits: { ...limits, cpuTimeMs: HASTY_MS } });
+    await whileRunning(sandbox.run(endless), () => turns++);
+    expect(turns).toBeGreaterThan(3);
   });
 });
 
@@ -146,16 +142,18 @@ describe("processes and images of the Pyodide sandbox", () => {
         `import { spawn } from "node:child_process";
          const config = JSON.stringify({ pyodideFolder: ${JSON.stringify(folder)}, parentPid: process.pid });
          const child = spawn(process.execPath, [${JSON.stringify(host)}, config], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
-         child.send({ prepare: { source: "while True: pass" } });
-         console.log(child.pid);`,
+         child.send({ prepare: { source: "def step(text):\\n    while True: pass" } });
+         child.once("message", () => {
+           child.send({ id: 1, steps: ["x"], memoryBytes: 2 ** 26 }, () => console.log(child.pid));
+         });`,
       ],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     const pid = Number(await new Promise<Buffer>((resolve) => parent.stdout.once("data", resolve)));
-    await sleep(1000);
+    await untilComputing(() => [pid]);
     expect(isAlive(pid)).toBe(true);
     parent.kill("SIGKILL");
-    await eventually(() => !isAlive(pid));
+    await until(() => !isAlive(pid));
   });
 
   test("images are written once when several start at the same time, and done without where they cannot be", async () => {

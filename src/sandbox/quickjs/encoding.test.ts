@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PATIENT_MS } from "../../../test/cpu-limits.ts";
 import { createDecoding } from "./decoding.mjs";
 import { type QuickjsSandbox, createQuickjsSandbox } from "./quickjs-sandbox.ts";
 
@@ -57,7 +58,7 @@ describe("the encoding of JavaScript values", () => {
   afterAll(() => sandbox.close());
 
   async function encode(calls: readonly string[], encoding: "canonical" | "typed", program = ""): Promise<string[]> {
-    const limits = { cpuTimeMs: 20_000, memoryBytes: 2 ** 27 };
+    const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 2 ** 27 };
     const result = await sandbox.run({ program, calls, encoding, limits });
     expect(result.kind).toBe("finished");
     if (result.kind !== "finished") return [];

@@ -1,12 +1,14 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { untilComputing } from "../../../test/computing.ts";
+import { HASTY_MS, PATIENT_MS } from "../../../test/cpu-limits.ts";
+import { until, whileRunning } from "../../../test/until.ts";
 import { SandboxError } from "../../errors.ts";
 import type { ProgramJob } from "../sandbox.ts";
 import { type QuickjsSandbox, createQuickjsSandbox } from "./quickjs-sandbox.ts";
 
-const limits = { cpuTimeMs: 1000, memoryBytes: 64 * 2 ** 20 };
-const quick = { ...limits, cpuTimeMs: 200 };
+const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 64 * 2 ** 20 };
+const hasty = { ...limits, cpuTimeMs: HASTY_MS };
 const job = (program: string, calls: string[], more: Partial<ProgramJob> = {}): ProgramJob => ({
   program,
   calls,
@@ -103,9 +105,9 @@ describe("the QuickJS sandbox", () => {
   test("says how a program was stopped and keeps the calls finished before", async () => {
     const calls = ["f(5)", "f(0)", "f(5)"];
     const before = [{ kind: "value", encoded: "n5" }];
-    const timedOut = await sandbox.run(job(LOOP, calls, { limits: quick }));
+    const timedOut = await sandbox.run(job(LOOP, calls, { limits: hasty }));
     expect(timedOut).toMatchObject({ kind: "timed-out", calls: before });
-    expect(timedOut.cpuTimeMs).toBeGreaterThanOrEqual(200);
+    expect(timedOut.cpuTimeMs).toBeGreaterThanOrEqual(HASTY_MS);
     const hungry = "const f = (x) => x || Array(1e8).fill(0);";
     expect(await sandbox.run(job(hungry, calls))).toMatchObject({ kind: "out-of-memory", calls: before });
     const leaving = "const f = (x) => x || process.exit();";
@@ -159,39 +161,35 @@ describe("the QuickJS sandbox", () => {
   });
 
   test("does not block the event loop while a program computes", async () => {
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 10);
-    await sandbox.run(job(LOOP, ["f(0)"], { limits: quick }));
-    clearInterval(timer);
-    expect(ticks).toBeGreaterThan(3);
+    let turns = 0;
+    await whileRunning(sandbox.run(job(LOOP, ["f(0)"], { limits: hasty })), () => turns++);
+    expect(turns).toBeGreaterThan(3);
   });
 
   test("rejects aborted jobs, running or waiting, with the signal's reason and goes on", async () => {
     const controller = new AbortController();
-    const long = { ...limits, cpuTimeMs: 20_000 };
-    const running = sandbox.run(job(LOOP, ["f(0)"], { limits: long }), controller.signal);
-    const waiting = sandbox.run(job(LOOP, ["f(0)"], { limits: long }), controller.signal);
+    const running = sandbox.run(job(LOOP, ["f(0)"]), controller.signal);
+    const waiting = sandbox.run(job(LOOP, ["f(0)"]), controller.signal);
     const other = sandbox.run(job(LOOP, ["f(2)"]));
-    setTimeout(() => controller.abort(new Error("enough")), 100);
-    await expect(running).rejects.toThrow("enough");
-    await expect(waiting).rejects.toThrow("enough");
+    const rejected = [running, waiting].map((one) => expect(one).rejects.toThrow("enough"));
+    await untilComputing(() => sandbox.pids());
+    controller.abort(new Error("enough"));
+    await Promise.all(rejected);
     await expect(sandbox.run(job("", []), controller.signal)).rejects.toThrow("enough");
     expect(await other).toMatchObject({ kind: "finished" });
   });
 
   test("runs a job again when its process is killed, and gives up when that happens every time", async () => {
-    const long = { ...limits, cpuTimeMs: 20_000 };
-    const once = sandbox.run(job("for (let i = 0; i < 3e6; i++);", ["1"], { limits: long }));
-    await sleep(50);
+    const once = sandbox.run(job("for (let i = 0; i < 3e6; i++);", ["1"]));
+    await untilComputing(() => sandbox.pids(), once);
     process.kill(sandbox.pids()[0] as number, "SIGKILL");
     expect(await once).toMatchObject({ kind: "finished" });
 
-    const hopeless = sandbox.run(job(LOOP, ["f(0)"], { limits: long }));
-    const killer = setInterval(() => {
+    const hopeless = sandbox.run(job(LOOP, ["f(0)"]));
+    const kill = (): void => {
       for (const pid of sandbox.pids().filter(isAlive)) process.kill(pid, "SIGKILL");
-    }, 50);
-    await expect(hopeless).rejects.toThrow(SandboxError);
-    clearInterval(killer);
+    };
+    await expect(whileRunning(hopeless, kill)).rejects.toThrow(SandboxError);
     expect(await sandbox.run(job("", ["1"]))).toMatchObject({ kind: "finished" });
   });
 
@@ -199,7 +197,7 @@ describe("the QuickJS sandbox", () => {
     const other = await createQuickjsSandbox({ workers: 2 });
     await other.ready();
     const pids = other.pids();
-    const running = other.run(job(LOOP, ["f(0)"], { limits: { ...limits, cpuTimeMs: 20_000 } }));
+    const running = other.run(job(LOOP, ["f(0)"]));
     await Promise.all([other.close(), expect(running).rejects.toThrow(SandboxError)]);
     expect(pids).toHaveLength(2);
     expect(pids.filter(isAlive)).toEqual([]);
@@ -210,14 +208,12 @@ describe("the QuickJS sandbox", () => {
     const children = (): string => readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim();
     const before = children().split(" ").length;
     for (let i = 0; i < 2; i++) {
-      const killed = sandbox.run(
-        job("for (let i = 0; i < 1e6; i++);", ["1"], { limits: { ...limits, cpuTimeMs: 9000 } }),
-      );
-      await sleep(20);
+      const killed = sandbox.run(job("for (let i = 0; i < 3e6; i++);", ["1"]));
+      await untilComputing(() => sandbox.pids(), killed);
       process.kill(sandbox.pids()[0] as number, "SIGKILL");
       expect(await killed).toMatchObject({ kind: "finished" });
     }
-    await sleep(300);
+    await until(() => children().split(" ").length <= before);
     expect(children().split(" ")).toHaveLength(before);
   });
 

@@ -1,10 +1,12 @@
-/** Time and chance as the retry policy sees them, so that tests can run an hour of waiting in a moment. */
+/** Time and chance: tests put others in their place, run an hour of waiting in a moment, and end a limit when they choose. */
 
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
   /** Rejects with the signal's reason when it is aborted first. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `over` once when `durationMs` have passed, unless what it returns is called before. */
+  limit(durationMs: number, over: () => void): () => void;
   /** Uniform in [0, 1); spreads waits, touches no result. */
   random(): number;
 }
@@ -27,6 +29,10 @@ export const systemClock: Clock = {
       }, durationMs);
       signal?.addEventListener("abort", stop, { once: true });
     }),
+  limit(durationMs, over) {
+    const timer = setTimeout(over, durationMs);
+    return () => clearTimeout(timer);
+  },
   random: () => Math.random(),
 };
 
