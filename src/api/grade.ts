@@ -27,6 +27,8 @@ export interface GradeSamplesOptions {
   readonly limit?: number;
   /** Default `auto`: see {@link GraderChoice}. */
   readonly sandbox?: GraderChoice["sandbox"];
+  /** Seconds of CPU time for a run of a program, in the place of the tasks' own limits. */
+  readonly timeLimit?: number;
   /** Programs run at the same time. Default: one per core. */
   readonly workers?: number;
   /** For which k pass@k is estimated. Default 1, 10 and 100. */
@@ -78,6 +80,8 @@ export interface GradeSamplesReport extends SampleSummary {
   readonly notes: readonly string[];
   /** What ran the programs, with its version. */
   readonly sandbox: string;
+  /** Seconds, where it was given in the place of the tasks' own limits. */
+  readonly timeLimit?: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -92,6 +96,7 @@ const WINDOW = 16;
  */
 export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeSamplesReport> {
   const { samples: samplesFile, progress = silentProgress, ks = [1, 10, 100], data, sandbox, workers } = options;
+  const timeLimit = options.timeLimit === undefined ? {} : { timeLimit: options.timeLimit };
   const signal = sharedSignal(options.signal);
   const file = options.out ?? resultsFileOf(samplesFile);
   if (file === samplesFile) throw new ConfigError(`--out ${file} would overwrite the samples`, { file });
@@ -100,14 +105,14 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
   const taskSet = await suite.load({ split, ...(limit !== undefined && { limit }) });
   const description = await checkSampleFile(samplesFile, taskSet);
   const choice: GraderChoice = {
-    ...graderChoice(sandbox === undefined ? {} : { sandbox }, [taskSet], progress),
+    ...graderChoice({ ...(sandbox !== undefined && { sandbox }), ...timeLimit }, [taskSet], progress),
     ...(workers !== undefined && { workers }),
   };
   return withGrader(choice, async (grader, concurrency, sandboxVersion) => {
     const tasks = describeTaskSet(taskSet);
     const results = await openResults<SampleResult>({
       file,
-      configuration: { samples: { sha256: description.sha256 }, tasks, sandbox: sandboxVersion },
+      configuration: { samples: { sha256: description.sha256 }, tasks, sandbox: sandboxVersion, ...timeLimit },
       versions,
     });
     try {
@@ -120,6 +125,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
         taskSet: tasks,
         notes: taskSet.notes ?? [],
         sandbox: sandboxVersion,
+        ...timeLimit,
         versions,
         ...summary,
       };

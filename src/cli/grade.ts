@@ -14,6 +14,7 @@ interface GradeFlags {
   readonly limit?: number;
   readonly sandbox: "auto" | "native" | "pyodide";
   readonly workers?: number;
+  readonly timeLimit?: number;
   readonly k: readonly number[];
   readonly out?: string;
   readonly json?: boolean;
@@ -30,6 +31,11 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
     .option("--limit <n>", "the first n tasks; suites without end need it", parsePositive)
     .addOption(
       new Option("--sandbox <name>", "what runs the programs").choices(["auto", "native", "pyodide"]).default("auto"),
+    )
+    .option(
+      "--time-limit <seconds>",
+      "CPU time for a run of a program, in the place of the tasks' own limits (default: 3)",
+      parseSeconds,
     )
     .option("--workers <n>", "processes that run programs (default: one per core)", parsePositive)
     .option("--k <list>", "estimate pass@k for these, separated by commas", parseKs, [1, 10, 100])
@@ -63,6 +69,13 @@ function describeReport(report: GradeSamplesReport): string {
     "",
     `One line per sample is in ${report.results}.`,
   ].join("\n")}\n`;
+}
+
+function parseSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 3600))
+    throw new InvalidArgumentError("Expected seconds: a number above 0, at most 3600.");
+  return value;
 }
 
 function parsePositive(text: string): number {

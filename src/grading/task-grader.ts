@@ -12,12 +12,16 @@ export interface TaskGraderOptions {
 /** What a task says of how its programs are run, as part of a request. */
 export function gradingSettings({
   language,
+  preamble,
   setupCode,
+  timeLimit,
   goldProgram,
-}: Task): Pick<GradeRequest, "language" | "setupCode" | "goldProgram"> {
+}: Task): Pick<GradeRequest, "language" | "preamble" | "setupCode" | "timeLimit" | "goldProgram"> {
   return {
     language,
+    ...(preamble !== undefined && { preamble }),
     ...(setupCode !== undefined && { setupCode }),
+    ...(timeLimit !== undefined && { timeLimit }),
     ...(goldProgram !== undefined && { goldProgram }),
   };
 }

@@ -107,8 +107,8 @@ function programSteps({ runtime, context, booted }, isLate) {
         return '["ok"]';
       }
       if (letter === "O") return `["printed",${context.getString(ask(printed))}]`;
-      const isProgram = letter === "P" || letter === "S";
-      const file = letter === "P" ? "program.js" : letter === "S" ? "setup.js" : "call.js";
+      const isProgram = letter === "B" || letter === "P" || letter === "S";
+      const file = { B: "preamble.js", P: "program.js", S: "setup.js" }[letter ?? ""] ?? "call.js";
       const result = context.evalCode(isProgram ? text : `(${text}\n)`, file, { type: "global" });
       if (isLate()) throw new TimedOut();
       if (result.error) return unlessExited((isProgram ? "!" : "") + describe(result.error));

@@ -3,8 +3,8 @@ import { SandboxError } from "../../errors.ts";
 import type { CallResult, ProgramEnd, ProgramJob } from "../sandbox.ts";
 
 /** The texts that the host takes, one after the other. */
-export function stepsOf({ program, setupCode, calls, stdin, encoding = "canonical" }: ProgramJob): string[] {
-  const source = [`P${program}`, ...(setupCode ? [`S${setupCode}`] : [])];
+export function stepsOf({ preamble, program, setupCode, calls, stdin, encoding = "canonical" }: ProgramJob): string[] {
+  const source = [...(preamble ? [`B${preamble}`] : []), `P${program}`, ...(setupCode ? [`S${setupCode}`] : [])];
   if (stdin !== undefined) return [`I${stdin}`, ...source, "O"];
   return [...source, ...calls.map((call) => (encoding === "canonical" ? "C" : "T") + call.trim())];
 }
@@ -26,7 +26,7 @@ export function readFrames(job: ProgramJob, frames: readonly string[], timedOut:
     if (final && parts.length === 1 && (what === "timed-out" || what === "out-of-memory")) return { kind: what, calls };
     if (what === "raised" && parts.length === 3 && final === !isCall) {
       const raised = describeRaised(job, first, second);
-      if (final) return { kind: "raised", ...raised };
+      if (final) return { kind: "raised", ...raised, ...(steps[index]?.[0] === "B" && { during: "preamble" }) };
       calls.push({ kind: "raised", ...raised });
     } else if (what === "value" && parts.length === 3 && isCall && !final) {
       calls.push({ kind: "value", encoded: first, shown: printable(second, 400) });
