@@ -93,7 +93,10 @@ async function record(
   signal?: AbortSignal,
 ): Promise<Recording | TestResult> {
   const calls = tests.flatMap((test) => test.calls);
-  const result = await runProgram(tools, request, { calls, encoding: "typed" }, signal);
+  const { judge } = tools;
+  const keep = tests.flatMap((test) => test.calls.map((_, place) => judge.keptName?.(place) ?? ""));
+  const run = { calls, encoding: "typed", ...(judge.keptName && { keep }) } as const;
+  const result = await runProgram(tools, request, run, signal);
   if (result.kind === "raised") return raisedResult(result);
   return { answers: result.calls, stopped: result.kind === "finished" ? null : result.kind };
 }

@@ -76,6 +76,11 @@ export interface Judge {
    * Same recording, same result. @throws SuiteError
    */
   replay(source: string, recording: readonly RecordedCall[], options?: ReplayOptions): Promise<Replay>;
+  /**
+   * Under which name the program's process keeps an answer that crosses as less than itself, by the place of its call
+   * among those of the test; absent where calls say so themselves.
+   */
+  keptName?(place: number): string;
   /** Whether the answers of each pair are equal in the sense of a reference test; absent where there are no such tests. */
   match?(request: MatchRequest, options?: ReplayOptions): Promise<boolean[] | "timed-out">;
   close(): Promise<void>;
@@ -166,6 +171,8 @@ export function createPythonJudge(options: JudgeOptions = {}): PythonJudge {
       });
     },
     holds,
+    // As in judge-python.mjs.
+    keptName: (place) => `_mucode_answer_${place}`,
     async replay(source, recording, callOptions) {
       const request = { what: "replay", test: source, recording: recording.map(({ call, answer }) => [call, answer]) };
       const result = (await ask(request, callOptions)) as Replay | { kind: "unsupported"; reason: string };
