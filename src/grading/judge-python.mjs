@@ -10,7 +10,9 @@
  *
  * What crosses as less than itself (an object, a list with an object in it) stays in the program's process under a name
  * made of its call's place among the calls of the test. Here it is a handle: an expression that begins with that name.
- * Each operation on a handle is a call like any other, so that its answer is recorded and replayed in order.
+ * Each operation on a handle is a call like any other, so that its answer is recorded and replayed in order. Methods and
+ * attributes can be used of every object; what plain values have too (a length, items, truth, a text) only of objects
+ * of a class that the test names: elsewhere an object would stand in the place of a plain value and answer as it likes.
  */
 import { ENCODING_PYTHON } from "../sandbox/pyodide/encoding-python.mjs";
 import { REFERENCE_PYTHON } from "./judge-reference-python.mjs";
@@ -266,9 +268,19 @@ class Handle:
         self._run.values.append(answer)
         return answer
 
+    def _is_named(self):
+        return self._source is not None and self._text[2:] in self._run.program_names
+
+    def _ask_named(self, form, *values):
+        if not self._is_named():
+            raise TypeError('an object of class %s in the place of a plain value' % self._text[2:])
+        return self._ask(form, *values)
+
     def _words(self, kind):
-        if self._run is None or self._run.ended or self._source is None:
+        if self._run is None or self._run.ended:
             return '<' + self._text[2:] + '>'
+        if not self._is_named():
+            return '<object of the program>'
         words = self._ask(kind + '({})')
         if type(words) is not str:
             raise TypeError('an object of the program gives no text')
@@ -281,7 +293,7 @@ class Handle:
         return self._words('str')
 
     def __bool__(self):
-        return self._text.startswith('?1') if self._source is None else self._ask('bool({})') is True
+        return self._ask('bool({})') is True if self._is_named() else self._text.startswith('?1')
 
     def __eq__(self, other):
         return self is other
@@ -300,19 +312,19 @@ class Handle:
         return call_in_program(self._run, self._expression(), args, kwargs)
 
     def __len__(self):
-        return self._ask('len({})')
+        return self._ask_named('len({})')
 
     def __getitem__(self, key):
-        return self._ask('{}[{}]', key)
+        return self._ask_named('{}[{}]', key)
 
     def __setitem__(self, key, value):
-        self._ask('{}.__setitem__({}, {})', key, value)
+        self._ask_named('{}.__setitem__({}, {})', key, value)
 
     def __delitem__(self, key):
-        self._ask('{}.__delitem__({})', key)
+        self._ask_named('{}.__delitem__({})', key)
 
     def __contains__(self, item):
-        return self._ask('{1} in {0}', item)
+        return self._ask_named('{1} in {0}', item)
 
     def __iter__(self):
         # Without this, iteration would go by index.
@@ -453,10 +465,10 @@ UNKNOWN = Unknown()
 
 
 class Run:
-    """One run of a test against a recording. With look_ahead, missing answers are skipped to learn of later calls."""
+    """One run of a test against a recording. Looking ahead, missing answers are skipped to learn of later calls."""
 
-    def __init__(self, recording, holes, look_ahead):
-        self.holes, self.look_ahead = holes, look_ahead
+    def __init__(self, recording, holes, program_names):
+        self.holes, self.program_names = holes, program_names
         # The places of a call's answers in the recording, the next one last.
         self.places = {}
         for place in range(len(recording) - 1, -1, -1):
@@ -610,7 +622,7 @@ def execute(source, recording, look_ahead):
     tree = holes.visit(tree)
     if look_ahead:
         tree = LookAhead().visit(tree)
-    run = Run(recording, holes.sources, look_ahead)
+    run = Run(recording, holes.sources, names.program)
     space = module_space(names)
     space.update(__hole__=run.hole, __mark__=run.mark, __method__=call_method, __unknown__=UNKNOWN, __needs__=Needs)
     for name in names.program:
