@@ -6,7 +6,7 @@ import { mapInOrder } from "../concurrency.ts";
 import { ConfigError, InfrastructureError, SandboxError, StoreError } from "../errors.ts";
 import { summarizeSamples, type GradedSample, type SampleSummary } from "../evaluation/sample-summary.ts";
 import type { Grade, Grader, TestResult, Verdict } from "../grading/grade.ts";
-import { gradingSettings } from "../grading/task-grader.ts";
+import { gradeByTask } from "../grading/task-grader.ts";
 import { silentProgress, type ProgressReporter, type ProgressStage } from "../progress.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
@@ -213,12 +213,12 @@ class GradingRun {
     const { grader, taskSet, signal } = this.#parts;
     const { task } = sample;
     const program = programOfSample(sample);
-    const tests = [...task.publicTests, ...taskSet.privateTests.of(task.id)];
+    const privateTests = taskSet.privateTests.of(task.id);
     try {
-      const grade = await grader.grade({ ...gradingSettings(task), program, tests }, signal);
+      const grade = await gradeByTask(grader, { task, privateTests, program }, signal);
       if (program !== null && failsToParse(grade) && isProse(sample, program)) {
         const noProgram = { verdict: "no-program" } as const;
-        return resultOf(sample, null, { ...noProgram, tests: tests.map(() => noProgram) });
+        return resultOf(sample, null, { ...noProgram, tests: grade.tests.map(() => noProgram) });
       }
       return resultOf(sample, program, grade);
     } catch (error) {

@@ -329,7 +329,7 @@ export function createTestRun(createEncoding, createDecoding) {
     try {
       compile(source);
     } catch (error) {
-      return { kind: "invalid", reason: String(error) };
+      return { kind: "invalid", reason: String(error), position: positionIn(/** @type {any} */ (error)?.stack) };
     }
     const { calls, end } = execute(source, [], true);
     if (end.kind === "unsupported") return { kind: "invalid", reason: end.reason };

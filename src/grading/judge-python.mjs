@@ -223,6 +223,10 @@ def plan(source):
     try:
         tree = ast.parse(source)
     except SyntaxError as e:
+        line = e.lineno or 1
+        text = (e.text or source.split('\n')[min(line, source.count('\n') + 1) - 1]).strip()
+        return dict(kind='invalid', reason='%s: %s' % (type_name(type(e)), e.msg), line=line, text=text)
+    except ValueError as e:
         return dict(kind='invalid', reason=str(e))
     names = Names(tree)
     if not names.program:

@@ -118,7 +118,23 @@ export interface JudgeOptions {
   readonly snapshotDirectory?: string;
 }
 
-type RawPlan = Plan | { readonly kind: "invalid"; readonly reason: string };
+/** A test that cannot be used, with the line (from 1) and its text where it does not parse. */
+export interface InvalidTest {
+  readonly kind: "invalid";
+  readonly reason: string;
+  readonly line?: number;
+  readonly text?: string;
+}
+
+type RawPlan = Plan | InvalidTest;
+
+const MAX_QUOTED = 200;
+
+/** `test`, in its fields, is the source: it tells which test it was. */
+export function unusableTest(source: string | undefined, { reason, line, text }: InvalidTest): SuiteError {
+  const place = line === undefined ? "" : ` (line ${line}: ${(text ?? "").slice(0, MAX_QUOTED)})`;
+  return new SuiteError(`A test cannot be used: ${reason}${place}`, { test: source, reason, line, text });
+}
 
 const MAX_CACHED_PLANS = 100_000;
 const BATCH = 500;
@@ -167,7 +183,7 @@ export function createPythonJudge(options: JudgeOptions = {}): PythonJudge {
       const found = await Promise.all(sources.map((source) => planOne(source)));
       return found.map((plan, index) => {
         if (plan.kind !== "invalid") return plan;
-        throw new SuiteError(`A test cannot be used: ${plan.reason}`, { test: sources[index], reason: plan.reason });
+        throw unusableTest(sources[index], plan);
       });
     },
     holds,
