@@ -6,7 +6,7 @@ import { mapInOrder } from "../concurrency.ts";
 import { ConfigError, InfrastructureError, SandboxError, StoreError } from "../errors.ts";
 import { summarizeSamples, type GradedSample, type SampleSummary } from "../evaluation/sample-summary.ts";
 import type { Grade, Grader, TestResult, Verdict } from "../grading/grade.ts";
-import { gradingSettings } from "../grading/task-grader.ts";
+import { gradeByTask } from "../grading/task-grader.ts";
 import { silentProgress, type ProgressReporter, type ProgressStage } from "../progress.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
@@ -33,6 +33,8 @@ export interface GradeSamplesOptions {
   readonly limit?: number;
   /** Default `auto`: see {@link GraderChoice}. */
   readonly sandbox?: GraderChoice["sandbox"];
+  /** Seconds of CPU time for a run of a program, in the place of the tasks' own limits. */
+  readonly timeLimit?: number;
   /** Programs run at the same time. Default: one per core. */
   readonly workers?: number;
   /** For which k pass@k is estimated. Default 1, 10 and 100. */
@@ -84,6 +86,8 @@ export interface GradeSamplesReport extends SampleSummary, ProgramRules {
   readonly notes: readonly string[];
   /** What ran the programs, with its version. */
   readonly sandbox: string;
+  /** Seconds, where it was given in the place of the tasks' own limits. */
+  readonly timeLimit?: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -98,6 +102,7 @@ const WINDOW = 16;
  */
 export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeSamplesReport> {
   const { samples: samplesFile, progress = silentProgress, ks = [1, 10, 100], data, sandbox, workers } = options;
+  const timeLimit = options.timeLimit === undefined ? {} : { timeLimit: options.timeLimit };
   const signal = sharedSignal(options.signal);
   const file = options.out ?? resultsFileOf(samplesFile);
   if (file === samplesFile) throw new ConfigError(`--out ${file} would overwrite the samples`, { file });
@@ -106,7 +111,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
   const taskSet = await suite.load({ split, ...(limit !== undefined && { limit }) });
   const description = await checkSampleFile(samplesFile, taskSet);
   const choice: GraderChoice = {
-    ...graderChoice(sandbox === undefined ? {} : { sandbox }, [taskSet], progress),
+    ...graderChoice({ ...(sandbox !== undefined && { sandbox }), ...timeLimit }, [taskSet], progress),
     ...(workers !== undefined && { workers }),
   };
   return withGrader(choice, async (grader, concurrency, sandboxVersion) => {
@@ -114,7 +119,13 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
     const rules = await describeProgramRules();
     const results = await openResults<SampleResult>({
       file,
-      configuration: { samples: { sha256: description.sha256 }, tasks, sandbox: sandboxVersion, ...rules },
+      configuration: {
+        samples: { sha256: description.sha256 },
+        tasks,
+        sandbox: sandboxVersion,
+        ...timeLimit,
+        ...rules,
+      },
       versions,
     });
     try {
@@ -127,6 +138,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
         taskSet: tasks,
         notes: taskSet.notes ?? [],
         sandbox: sandboxVersion,
+        ...timeLimit,
         ...rules,
         versions,
         ...summary,
@@ -215,12 +227,12 @@ class GradingRun {
     const { grader, taskSet, signal } = this.#parts;
     const { task } = sample;
     const program = programOfSample(sample);
-    const tests = [...task.publicTests, ...taskSet.privateTests.of(task.id)];
+    const privateTests = taskSet.privateTests.of(task.id);
     try {
-      const grade = await grader.grade({ ...gradingSettings(task), program, tests }, signal);
+      const grade = await gradeByTask(grader, { task, privateTests, program }, signal);
       if (program !== null && failsToParse(grade) && isProse(sample, program)) {
         const noProgram = { verdict: "no-program" } as const;
-        return resultOf(sample, null, { ...noProgram, tests: tests.map(() => noProgram) });
+        return resultOf(sample, null, { ...noProgram, tests: grade.tests.map(() => noProgram) });
       }
       return resultOf(sample, program, grade);
     } catch (error) {

@@ -16,18 +16,25 @@ export interface GraderChoice {
   readonly languages?: readonly Language[];
   /** Programs run at the same time. Default: one per core. */
   readonly workers?: number;
+  /** Seconds of CPU time for a run of a program, in the place of the tasks' own limits. */
+  readonly timeLimit?: number | undefined;
   /** Told which sandbox was taken and why, in a sentence. */
   readonly onChoice?: (text: string) => void;
 }
 
 /** What a run's configuration and task sets ask of the sandboxes. */
 export function graderChoice(
-  { sandbox }: Pick<GraderChoice, "sandbox">,
+  { sandbox, timeLimit }: Pick<GraderChoice, "sandbox" | "timeLimit">,
   taskSets: readonly TaskSet[],
   progress: ProgressReporter,
 ): GraderChoice {
   const languages = new Set(taskSets.flatMap(({ tasks }) => tasks.map(({ language }) => language)));
-  return { ...(sandbox && { sandbox }), languages: [...languages], onChoice: (text) => progress.log(text) };
+  return {
+    ...(sandbox && { sandbox }),
+    ...(timeLimit !== undefined && { timeLimit }),
+    languages: [...languages],
+    onChoice: (text) => progress.log(text),
+  };
 }
 
 /**
@@ -35,7 +42,7 @@ export function graderChoice(
  * whenever a sandbox would give another verdict.
  */
 export async function withGrader<T>(
-  { sandbox: kind = "auto", languages = ["python"], workers, onChoice }: GraderChoice,
+  { sandbox: kind = "auto", languages = ["python"], workers, timeLimit, onChoice }: GraderChoice,
   work: (grader: Grader, concurrency: number, version: string) => Promise<T>,
 ): Promise<T> {
   const sandboxes: Partial<Record<Language, Sandbox>> = {};
@@ -51,7 +58,7 @@ export async function withGrader<T>(
         onChoice?.("JavaScript programs run in the quickjs sandbox.");
       }
     }
-    const grader = await createGrader({ sandboxes });
+    const grader = await createGrader({ sandboxes, ...(timeLimit !== undefined && { timeLimit }) });
     try {
       const concurrency = Object.values(sandboxes).reduce((sum, sandbox) => sum + sandbox.concurrency, 0);
       const version = Object.values(sandboxes).map((sandbox) => sandbox.version);

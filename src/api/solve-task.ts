@@ -67,6 +67,7 @@ export async function solveTask(options: SolveTaskOptions): Promise<SolveReport>
     };
     const choice = {
       sandbox: configuration.sandbox,
+      timeLimit: configuration.timeLimit,
       languages: [task.language],
       onChoice: (text: string) => log?.(text),
     };

@@ -1,11 +1,12 @@
 /**
  * Runs the programs that a task set says are right, and those it says are wrong, through the grader: data and grader are
- * in order when the first pass and the others do not.
+ * in order when the first pass and the others do not. Where there is no wrong program an empty one stands in its place,
+ * so that every test is read, and one that checks nothing is found.
  */
 import { mapConcurrently } from "../concurrency.ts";
 import { SuiteError } from "../errors.ts";
 import type { Grade, Grader, Verdict } from "../grading/grade.ts";
-import { gradingSettings } from "../grading/task-grader.ts";
+import { gradeByTask } from "../grading/task-grader.ts";
 import type { Task, TaskSet, Test } from "../tasks/task.ts";
 import { describeTest } from "../tasks/test-text.ts";
 
@@ -38,13 +39,18 @@ export interface CheckReport {
   readonly wrong: { readonly total: number; readonly passing: readonly string[] };
   /** Tasks whose gold program passes although it is known to fail. */
   readonly mended: readonly string[];
-  /** Tasks without any program to check. */
-  readonly unchecked: number;
+  /** Tasks whose tests an empty program passes: they check nothing. */
+  readonly vacuous: readonly string[];
+  /** Tasks without a gold program whose preamble or tests cannot be used. */
+  readonly unusable: readonly { readonly taskId: string; readonly reason: string }[];
+  /** What could not be checked: tasks without a gold program, without a wrong one, without either. */
+  readonly unchecked: { readonly gold: number; readonly wrong: number; readonly both: number };
 }
 
 /** Whether something is not as it should be and nobody knows why. */
-export function hasUnexplained({ gold, wrong }: CheckReport): boolean {
-  return wrong.passing.length > 0 || gold.failures.some(({ knownProblem }) => knownProblem === undefined);
+export function hasUnexplained({ gold, wrong, vacuous, unusable }: CheckReport): boolean {
+  const found = wrong.passing.length + vacuous.length + unusable.length;
+  return found > 0 || gold.failures.some(({ knownProblem }) => knownProblem === undefined);
 }
 
 /** Grades against public and private tests. @throws SandboxError when a program could not be graded. */
@@ -53,13 +59,15 @@ export async function checkTasks(options: CheckTasksOptions): Promise<CheckRepor
   const { tasks } = taskSet;
   const limits = { limit: concurrency, ...(signal && { signal }) };
   const results = await mapConcurrently(tasks, limits, async (task) => {
-    const tests = [...task.publicTests, ...taskSet.privateTests.of(task.id)];
+    const privateTests = taskSet.privateTests.of(task.id);
+    const tests = [...task.publicTests, ...privateTests];
     const grade = (program: string): Promise<Grade | SuiteError> =>
-      grader.grade({ ...gradingSettings(task), program, tests }, signal).catch(orSuiteError);
+      gradeByTask(grader, { task, privateTests, program }, signal).catch(orSuiteError);
     const gold = task.goldProgram === undefined ? undefined : await grade(task.goldProgram);
     const wrong = task.wrongProgram === undefined ? undefined : await grade(task.wrongProgram);
+    const empty = task.wrongProgram === undefined ? await grade("") : undefined;
     onChecked?.(task);
-    return { task, tests, gold, wrong };
+    return { task, tests, gold, wrong, empty };
   });
   const golds = results.flatMap(({ task, tests, gold }) => (gold === undefined ? [] : [{ task, tests, grade: gold }]));
   const wrongs = results.filter(({ wrong }) => wrong !== undefined);
@@ -74,8 +82,25 @@ export async function checkTasks(options: CheckTasksOptions): Promise<CheckRepor
       passing: wrongs.filter(({ wrong }) => passes(wrong)).map(({ task }) => task.id),
     },
     mended: passed.filter(({ task }) => task.goldProblem !== undefined).map(({ task }) => task.id),
-    unchecked: results.filter(({ gold, wrong }) => gold === undefined && wrong === undefined).length,
+    vacuous: results.filter(({ empty }) => passes(empty)).map(({ task }) => task.id),
+    unusable: results.flatMap(({ task, gold, wrong, empty }) => {
+      const problem = [wrong, empty].find((grade) => grade instanceof SuiteError);
+      return gold === undefined && problem instanceof SuiteError
+        ? [{ taskId: task.id, reason: reasonOf(problem) }]
+        : [];
+    }),
+    unchecked: {
+      gold: results.filter(({ gold }) => gold === undefined).length,
+      wrong: results.filter(({ wrong }) => wrong === undefined).length,
+      both: results.filter(({ gold, wrong }) => gold === undefined && wrong === undefined).length,
+    },
   };
+}
+
+/** Without the name of the task, which stands before it. */
+function reasonOf({ message, fields }: SuiteError): string {
+  const start = `task ${String(fields["taskId"])}`;
+  return message.startsWith(start) ? message.slice(start.length).replace(/^[,:] /, "") : message;
 }
 
 interface GradedGold {
@@ -96,7 +121,7 @@ function orSuiteError(error: unknown): SuiteError {
 
 function describeFailure({ task, tests, grade }: GradedGold): GoldFailure {
   const known = task.goldProblem === undefined ? {} : { knownProblem: task.goldProblem };
-  if (grade instanceof SuiteError) return { taskId: task.id, verdict: "ungradable", reason: grade.message, ...known };
+  if (grade instanceof SuiteError) return { taskId: task.id, verdict: "ungradable", reason: reasonOf(grade), ...known };
   const index = grade.tests.findIndex(({ verdict }) => verdict !== "passed");
   const result = grade.tests[index];
   const obtained = result?.obtained === undefined ? undefined : `got ${result.obtained}`;

@@ -15,7 +15,7 @@ const TEST_LINES = 8;
 /** Inputs shown of a reference test. */
 const INPUTS_SHOWN = 5;
 /** Characters shown of a line that may be of any length. */
-const LINE_CHARACTERS = 200;
+const LINE_CHARACTERS = 300;
 
 /** Which tasks exactly: what must stand beside every result. */
 export function describeTaskSet({ suite, split, version, hash, tasks }: TaskSet): string {
@@ -28,7 +28,10 @@ export function describeTask(task: Task, privateTests: readonly Test[]): string 
     ["function", task.entryPoint ?? "(none: the program as a whole)"],
     ["public tests", textsOf(task.publicTests)],
     ["private tests", textsOf(privateTests)],
+    ["starter code", task.starterCode ?? ""],
+    ["preamble", task.preamble ?? ""],
     ["setup code", task.setupCode ?? ""],
+    ["time limit", task.timeLimit === undefined ? "" : `${task.timeLimit} s`],
     ["gold program", task.goldProgram ?? "(none)"],
     ["known problem of the gold program", task.goldProblem ?? ""],
     ["known wrong program", task.wrongProgram ?? ""],
@@ -39,14 +42,21 @@ export function describeTask(task: Task, privateTests: readonly Test[]): string 
 
 /** One split's results: `json` as one line, otherwise counts, then each exception with its reason. */
 export function describeReport({ taskSet, report }: SplitReport, { json }: { readonly json: boolean }): string {
-  const { gold, wrong, mended, unchecked } = report;
+  const { gold, wrong, mended, vacuous, unusable, unchecked } = report;
   const { suite, version, split, hash, tasks, notes = [] } = taskSet;
   if (json) return `${JSON.stringify({ suite, version, split, hash, count: tasks.length, notes, ...report })}\n`;
   const lines = [
     describeTaskSet(taskSet),
     ...(gold.total > 0 ? [`  ${gold.total - gold.failures.length}/${gold.total} gold programs pass`] : []),
     ...(wrong.total > 0 ? [`  ${wrong.passing.length}/${wrong.total} known wrong programs pass`] : []),
-    ...(unchecked > 0 ? [`  ${unchecked} tasks have no program to check`] : []),
+    ...(unchecked.gold > 0
+      ? [`  not checked: ${countOf(unchecked.gold)} no gold program, so that nothing shows a right one to pass`]
+      : []),
+    ...(unchecked.wrong > 0
+      ? [`  not checked: ${countOf(unchecked.wrong)} no known wrong program; an empty one was tried`]
+      : []),
+    ...unusable.map(({ taskId, reason }) => `  ${taskId}: ${cut(reason.replace(/\s+/g, " "))}`),
+    ...vacuous.map((taskId) => `  ${taskId}: an empty program passes every test`),
     ...gold.failures.map(describeFailure),
     ...wrong.passing.map((taskId) => `  ${taskId}: its known wrong program passes every test`),
     ...mended.map((taskId) => `  ${taskId}: its gold program is known to fail, and passes`),
@@ -54,6 +64,8 @@ export function describeReport({ taskSet, report }: SplitReport, { json }: { rea
   ];
   return `${lines.join("\n")}\n`;
 }
+
+const countOf = (tasks: number): string => (tasks === 1 ? "1 task has" : `${tasks} tasks have`);
 
 function describeFailure({ taskId, verdict, test, reason, knownProblem }: GoldFailure): string {
   if (knownProblem !== undefined) return `  ${taskId}: ${verdict}, as expected: ${knownProblem}`;

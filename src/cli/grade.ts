@@ -1,10 +1,11 @@
 /** `mucode grade`: recorded samples in, verdicts and pass@k out. */
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { gradeSamples, type GradeSamplesReport } from "../api/grade.ts";
 import { renderSampleSummary } from "../evaluation/sample-summary-text.ts";
 import { SUITE_NAMES } from "../tasks/suites.ts";
 import type { RegisterCommand } from "./context.ts";
 import { exitCodes } from "./errors.ts";
+import { parsePositive, timeLimitOption } from "./flag-values.ts";
 import { createProgress } from "./progress.ts";
 
 interface GradeFlags {
@@ -14,6 +15,7 @@ interface GradeFlags {
   readonly limit?: number;
   readonly sandbox: "auto" | "native" | "pyodide";
   readonly workers?: number;
+  readonly timeLimit?: number;
   readonly k: readonly number[];
   readonly out?: string;
   readonly json?: boolean;
@@ -31,6 +33,7 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
     .addOption(
       new Option("--sandbox <name>", "what runs the programs").choices(["auto", "native", "pyodide"]).default("auto"),
     )
+    .addOption(timeLimitOption())
     .option("--workers <n>", "processes that run programs (default: one per core)", parsePositive)
     .option("--k <list>", "estimate pass@k for these, separated by commas", parseKs, [1, 10, 100])
     .option("--out <file>", "results, one line per sample (default: SAMPLES.results.jsonl)")
@@ -63,12 +66,6 @@ function describeReport(report: GradeSamplesReport): string {
     "",
     `One line per sample is in ${report.results}.`,
   ].join("\n")}\n`;
-}
-
-function parsePositive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number above 0.");
-  return value;
 }
 
 function parseKs(text: string): number[] {

@@ -204,6 +204,10 @@ describe("mucode tasks check", () => {
   });
 });
 
+const TESTS = [{ kind: "assert", source: "assert f() == 1" }];
+/** Holds whatever the program is. */
+const HOLLOW = { kind: "assert", source: "try:\n    f()\nexcept NameError:\n    pass" };
+
 describe("checkTasks", () => {
   const task = (id: string, programs: Partial<Task>): Task => ({
     id,
@@ -216,6 +220,8 @@ describe("checkTasks", () => {
   /** Fails the second test of programs that hold the word `wrong`. */
   const grader: Grader = {
     grade({ program, tests }: GradeRequest): Promise<Grade> {
+      if (program === "")
+        return Promise.resolve({ verdict: "failed", tests: tests.map(() => ({ verdict: "failed" })) });
       if (program === "ungradable") return Promise.reject(new SuiteError("the test calls nothing"));
       const wrong = program?.includes("wrong");
       const results = tests.map((_, i) =>
@@ -260,12 +266,15 @@ describe("checkTasks", () => {
       },
       wrong: { total: 2, passing: ["d"] },
       mended: ["e"],
-      unchecked: 1,
+      vacuous: [],
+      unusable: [],
+      unchecked: { gold: 2, wrong: 4, both: 1 },
     });
     expect(describeReport(split, { json: false }).split("\n").slice(1)).toEqual([
       "  2/4 gold programs pass",
       "  1/2 known wrong programs pass",
-      "  1 tasks have no program to check",
+      "  not checked: 2 tasks have no gold program, so that nothing shows a right one to pass",
+      "  not checked: 4 tasks have no known wrong program; an empty one was tried",
       "  a: error: ValueError: no",
       "    assert f() != 2",
       "  c: error, as expected: two right answers",
@@ -297,13 +306,47 @@ describe("checkTasks", () => {
     expect(hasUnexplained(report)).toBe(unexplained);
   });
 
+  it.each([
+    [
+      "a public test that does not parse",
+      { publicTests: [{ kind: "assert", source: "x = 1\nassert f(1 == 2\n" }] },
+      /\n {2}a: public test 1: A test cannot be used: SyntaxError: .* \(line 2: assert f\(1 == 2\)\n/,
+    ],
+    [
+      "a private test that does not parse, of a task with a gold program",
+      { privateTests: [TESTS[0], { kind: "assert", source: "assert f() == = 1" }], goldProgram: "def f(): return 1" },
+      /\n {2}a: ungradable: private test 2: A test cannot be used: SyntaxError: .* \(line 1: assert f\(\) == = 1\)\n/,
+    ],
+    [
+      "a test in JavaScript that does not parse",
+      { language: "javascript", publicTests: [{ kind: "assert", source: "let x;\nconsole.assert(f( === 1)" }] },
+      /\n {2}a: public test 1: A test cannot be used: SyntaxError: .* \(line 2: console.assert\(f\( === 1\)\)\n/,
+    ],
+    [
+      "a preamble that fails",
+      { preamble: "import nothing_such" },
+      /\n {2}a: The preamble cannot be used: .*nothing_such/,
+    ],
+    [
+      "a test that checks nothing",
+      { publicTests: [HOLLOW], privateTests: [HOLLOW] },
+      /\n {2}a: an empty program passes/,
+    ],
+  ])("names the task of %s, with its line", { timeout: 60_000 }, async (_, more, message) => {
+    const file = join(directory, "faulty.jsonl");
+    const faulty = { id: "a", prompt: "Do.", language: "python", publicTests: TESTS, privateTests: TESTS, ...more };
+    await writeFile(file, JSON.stringify(faulty));
+    const { code, stdout } = await run("check", "jsonl", "--data", file, "--workers", "1", "--sandbox", "pyodide");
+    expect(stdout).toMatch(message);
+    expect(code).toBe(1);
+  });
+
   it("is not content with having checked nothing", async () => {
     const file = join(directory, "bare.jsonl");
-    const tests = [{ kind: "assert", source: "assert f() == 1" }];
-    const bare = { id: "a", prompt: "Do.", language: "python", publicTests: tests, privateTests: tests };
+    const bare = { id: "a", prompt: "Do.", language: "python", publicTests: TESTS, privateTests: TESTS };
     await writeFile(file, JSON.stringify(bare));
     const { code, stdout, stderr } = await run("check", "jsonl", "--data", file, "--workers", "1");
-    expect(stdout).toContain("1 tasks have no program to check");
+    expect(stdout).toContain("not checked: 1 task has no gold program");
     expect(stderr).toContain("nothing was checked");
     expect(code).toBe(1);
   });

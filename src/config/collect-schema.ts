@@ -1,6 +1,6 @@
 /** The configuration of `mucode collect`: graded rollouts of one model, to look at or to train on. */
 import { z } from "zod";
-import { rolloutSchema, sandboxSchema, suiteSchema } from "./schema.ts";
+import { rolloutSchema, sandboxSchema, suiteSchema, timeLimitSchema } from "./schema.ts";
 import { modelKeys, serverSchema } from "./server-schema.ts";
 
 const suite = suiteSchema.pick({ name: true, data: true, seed: true, showPublicTests: true }).extend({
@@ -16,6 +16,7 @@ export const collectSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(1).describe("Seed of all sampling"),
   threads: z.int().min(1).default(2).describe("Threads to compute with"),
   sandbox: sandboxSchema,
+  timeLimit: timeLimitSchema,
   suite: suite.prefault({}),
   rollout: rolloutSchema
     .extend({

@@ -38,7 +38,7 @@ describe("the keys of mucode train", () => {
         .filter(({ defaultValue }) => defaultValue === undefined)
         .map(({ key }) => key)
         .filter(isOfMethod),
-    ).toEqual(["baseRevision", "baseParameters", "suite.data", "evaluation.suites"]);
+    ).toEqual(["baseRevision", "baseParameters", "timeLimit", "suite.data", "evaluation.suites"]);
   });
 
   test("say what they allow in words", () => {

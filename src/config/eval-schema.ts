@@ -1,6 +1,6 @@
 /** The configuration of `mucode eval`: one model on held-out tasks, by every protocol. */
 import { z } from "zod";
-import { evaluationSchema, sandboxSchema, suiteSchema } from "./schema.ts";
+import { evaluationSchema, sandboxSchema, suiteSchema, timeLimitSchema } from "./schema.ts";
 import { modelKeys, serverSchema } from "./server-schema.ts";
 
 const suite = suiteSchema.pick({ name: true, data: true, seed: true, showPublicTests: true }).extend({
@@ -20,6 +20,7 @@ export const evalSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(1).describe("Seed of all sampling"),
   threads: z.int().min(1).default(2).describe("Threads to compute with"),
   sandbox: sandboxSchema,
+  timeLimit: timeLimitSchema,
   suite: suite.prefault({}),
   evaluation: evaluationSchema
     .extend({

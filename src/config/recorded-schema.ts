@@ -1,6 +1,6 @@
 /** The configurations of `mucode import` and `mucode fit-verifier`: programs that were recorded before. */
 import { z } from "zod";
-import { sandboxSchema, suiteSchema, verifierSchema } from "./schema.ts";
+import { sandboxSchema, suiteSchema, verifierSchema, timeLimitSchema } from "./schema.ts";
 
 const suite = suiteSchema.pick({ name: true, data: true, seed: true }).extend({
   split: z.string().min(1).default("test").describe("Split of the suite that the recorded tasks are of"),
@@ -12,6 +12,7 @@ export const importSchema = z.strictObject({
   out: z.string().min(1).default("runs/import").describe("Directory of the run; an existing run is resumed"),
   file: z.string().min(1).describe("Recorded programs, one JSON object per line, plain or gzip"),
   sandbox: sandboxSchema,
+  timeLimit: timeLimitSchema,
   suite: suite.prefault({}),
 });
 

@@ -119,6 +119,14 @@ export const sandboxSchema = z
   .default("auto")
   .describe("Where Python programs run: auto takes native where it can isolate them, pyodide elsewhere");
 
+/** Beside the sandbox, for every command that grades. */
+export const timeLimitSchema = z
+  .number()
+  .gt(0)
+  .max(3600)
+  .optional()
+  .describe("Seconds of CPU time for a run of a program, in the place of the tasks' own limits (default 3)");
+
 /** Everything `mucode train` takes. */
 export const trainSchema = z.strictObject({
   out: z.string().min(1).default("runs/train").describe("Directory of the run; an existing run is resumed"),
@@ -142,6 +150,7 @@ export const trainSchema = z.strictObject({
     .default("terse")
     .describe("Words around a task: terse for mucode's own models, instruct for chat models"),
   sandbox: sandboxSchema,
+  timeLimit: timeLimitSchema,
   suite: suiteSchema.prefault({}),
   rollout: rolloutSchema.prefault({}),
   relabel: relabelSchema.prefault({}),

@@ -1,6 +1,6 @@
 /** The configuration of `mucode solve`: one task, one search. */
 import { z } from "zod";
-import { evaluationSchema, sandboxSchema } from "./schema.ts";
+import { evaluationSchema, sandboxSchema, timeLimitSchema } from "./schema.ts";
 import { modelKeys, serverSchema } from "./server-schema.ts";
 
 /** Everything `mucode solve` takes beside the task. */
@@ -9,6 +9,7 @@ export const solveSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(1).describe("Seed of all sampling"),
   threads: z.int().min(1).default(2).describe("Threads to compute with"),
   sandbox: sandboxSchema,
+  timeLimit: timeLimitSchema,
   search: evaluationSchema
     .extend({
       maxTokens: z.int().min(1).optional().describe("Most new tokens of a candidate (default 84; for a server 2048)"),

@@ -8,19 +8,20 @@ import {
   type ProgramRequest,
   raisedResult,
   type Results,
-  sourcesOf,
+  runProgram,
   stopResult,
 } from "./grading-tools.ts";
 import type { Check, Judge, Plan } from "./judge.ts";
 
 /** Fills in the results of the tests whose plan is split. @throws SandboxError */
 export async function gradeChecks(
-  { sandbox, judge, limits, references }: GradingTools,
+  tools: GradingTools,
   request: ProgramRequest,
   tests: readonly { readonly index: number; readonly plan: Plan }[],
   results: Results,
   signal?: AbortSignal,
 ): Promise<void> {
+  const { sandbox, judge, references } = tools;
   const split = tests.flatMap(({ index, plan }) => (plan.kind === "split" ? [{ index, checks: plan.checks }] : []));
   if (split.length === 0) return;
   const expected = new Map<string, string>();
@@ -28,7 +29,7 @@ export async function gradeChecks(
     if (expectedCall !== undefined) expected.set(expectedCall, await references.value(sandbox, expectedCall, signal));
   }
   const calls = split.flatMap(({ checks }) => checks.map((check) => check.call));
-  const run = await sandbox.run({ ...sourcesOf(request), calls, limits }, signal);
+  const run = await runProgram(tools, request, { calls }, signal);
   let next = 0;
   let stopped: TestResult | undefined;
   for (const { index, checks } of split) {

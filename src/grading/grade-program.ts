@@ -7,6 +7,7 @@ import { gradeChecks } from "./grade-checks.ts";
 import { gradeReferences } from "./grade-reference.ts";
 import { gradeReplays } from "./grade-replays.ts";
 import { gradeStdin } from "./grade-stdin.ts";
+import { gradeUnittests } from "./grade-unittest.ts";
 import type { TestResult } from "./grade.ts";
 import type { GradingTools, ProgramRequest, Results } from "./grading-tools.ts";
 
@@ -26,5 +27,6 @@ export async function gradeWith(
   await gradeReplays(tools, request, planned, results, signal);
   await gradeStdin(tools, request, results, signal);
   await gradeReferences(tools, request, results, signal);
+  await gradeUnittests(tools, request, results, signal);
   return results as TestResult[];
 }

@@ -8,8 +8,9 @@ import {
   type ProgramRequest,
   raisedResult,
   type Results,
-  sourcesOf,
+  runProgram,
   stopResult,
+  timeOutBefore,
 } from "./grading-tools.ts";
 import type { AnswerPair, Judge } from "./judge.ts";
 import { callsOf, isOpaque } from "./references.ts";
@@ -25,21 +26,22 @@ export async function gradeReferences(
   signal?: AbortSignal,
 ): Promise<void> {
   for (const [index, test] of request.tests.entries()) {
-    if (test.kind === "reference") results[index] = await gradeOne(tools, request, test, signal);
+    if (test.kind !== "reference") continue;
+    results[index] = timeOutBefore(results, index) ?? (await gradeOne(tools, request, test, signal));
   }
 }
 
 async function gradeOne(
-  { sandbox, judge, limits, references }: GradingTools,
+  tools: GradingTools,
   request: ProgramRequest,
   test: ReferenceTest,
   signal?: AbortSignal,
 ): Promise<TestResult> {
-  const expected = await references.answers(sandbox, test, request.setupCode, signal);
+  const { sandbox, judge, references } = tools;
+  const expected = await references.answers(sandbox, test, request, signal);
   const calls = callsOf(test);
-  const memoryBytes = Math.max(limits.memoryBytes, expected.memoryBytes);
-  const job = { ...sourcesOf(request), calls, encoding: "typed", limits: { ...limits, memoryBytes } } as const;
-  const run = await sandbox.run(job, signal);
+  const { memoryBytes } = expected;
+  const run = await runProgram(tools, request, { calls, encoding: "typed", memoryBytes }, signal);
   if (run.kind === "raised") return raisedResult(run);
 
   // The answers up to the first that is missing or was raised; what differs in text among them is the judge's to say.

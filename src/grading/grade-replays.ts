@@ -13,8 +13,9 @@ import {
   type ProgramRequest,
   raisedResult,
   type Results,
-  sourcesOf,
+  runProgram,
   stopResult,
+  timeOutBefore,
 } from "./grading-tools.ts";
 import type { Plan, RecordedCall, Replay } from "./judge.ts";
 
@@ -44,9 +45,12 @@ export async function gradeReplays(
   results: Results,
   signal?: AbortSignal,
 ): Promise<void> {
-  const replayed: ReplayedTest[] = tests.flatMap(({ index, source, plan }) =>
-    plan.kind === "replay" ? [{ index, source, calls: plan.calls, settled: false }] : [],
-  );
+  const replayed: ReplayedTest[] = tests.flatMap(({ index, source, plan }) => {
+    if (plan.kind !== "replay") return [];
+    const stopped = timeOutBefore(results, index);
+    if (stopped) results[index] = stopped;
+    return stopped ? [] : [{ index, source, calls: plan.calls, settled: false }];
+  });
   for (let round = 0; replayed.some((test) => !test.settled); round++) {
     const recording = await record(tools, request, replayed, signal);
     if ("verdict" in recording) {
@@ -83,13 +87,16 @@ export async function gradeReplays(
 }
 
 async function record(
-  { sandbox, limits }: GradingTools,
+  tools: GradingTools,
   request: ProgramRequest,
   tests: readonly ReplayedTest[],
   signal?: AbortSignal,
 ): Promise<Recording | TestResult> {
   const calls = tests.flatMap((test) => test.calls);
-  const result = await sandbox.run({ ...sourcesOf(request), calls, encoding: "typed", limits }, signal);
+  const { judge } = tools;
+  const keep = tests.flatMap((test) => test.calls.map((_, place) => judge.keptName?.(place) ?? ""));
+  const run = { calls, encoding: "typed", ...(judge.keptName && { keep }) } as const;
+  const result = await runProgram(tools, request, run, signal);
   if (result.kind === "raised") return raisedResult(result);
   return { answers: result.calls, stopped: result.kind === "finished" ? null : result.kind };
 }

@@ -1,5 +1,6 @@
 /** Tests of a whole program: one run per test, from standard input to what it prints. */
 import type { StdinTest } from "../tasks/task.ts";
+import { outputMatches } from "./compare-output.ts";
 import type { TestResult } from "./grade.ts";
 import {
   type GradingTools,
@@ -7,7 +8,9 @@ import {
   type ProgramRequest,
   raisedResult,
   type Results,
+  runProgram,
   stopResult,
+  timeOutBefore,
 } from "./grading-tools.ts";
 
 /** Most characters of what was printed that a result keeps. */
@@ -24,34 +27,30 @@ export const ENDED_BADLY = "The program ended with an error status.";
  * @throws SandboxError
  */
 export async function gradeStdin(
-  { sandbox, limits }: GradingTools,
-  { program, tests }: ProgramRequest,
+  tools: GradingTools,
+  request: ProgramRequest,
   results: Results,
   signal?: AbortSignal,
 ): Promise<void> {
   let stopped: TestResult | undefined;
-  for (const [index, test] of tests.entries()) {
+  for (const [index, test] of request.tests.entries()) {
     if (test.kind !== "stdin") continue;
+    stopped ??= timeOutBefore(results, index);
     if (stopped) {
       results[index] = stopped;
       continue;
     }
-    const run = await sandbox.run({ program, calls: [], stdin: test.stdin, limits }, signal);
+    const run = await runProgram(tools, request, { calls: [], stdin: test.stdin }, signal);
     if (run.kind === "raised") results[index] = raisedResult(run);
-    else if (run.kind === "finished") results[index] = compareWords(run.stdout ?? "", test);
+    else if (run.kind === "finished") results[index] = compare(run.stdout ?? "", test);
     else if (run.kind === "exited") results[index] = { verdict: "error", exception: ENDED_BADLY };
     else results[index] = stopResult(run.kind);
     if (isStop(results[index])) stopped = results[index];
   }
 }
 
-function compareWords(printed: string, { stdout }: StdinTest): TestResult {
-  if (words(printed) === words(stdout)) return { verdict: "passed" };
+function compare(printed: string, test: StdinTest): TestResult {
+  if (outputMatches(printed, test)) return { verdict: "passed" };
   const obtained = printed.slice(0, MAX_OBTAINED).replace(UNPRINTABLE, " ");
   return { verdict: "failed", obtained: printed.length > MAX_OBTAINED ? `${obtained}...` : obtained };
-}
-
-/** The text with every run of white space as one blank: equal exactly if the words are. */
-function words(text: string): string {
-  return text.trim().replace(/\s+/g, " ");
 }

@@ -39,7 +39,12 @@ export interface GradeRequest {
   readonly language?: Language;
   /** Name that the tests call; decides what of the program must not raise (`docs/grading.md`). */
   readonly entryPoint?: string;
+  /** Runs before the program, in its namespace. */
+  readonly preamble?: string;
+  /** Runs after the program and before the tests; not where a test runs the program as a whole. */
   readonly setupCode?: string;
+  /** Seconds of CPU time of a run with little to do, in the place of the grader's usual limit. */
+  readonly timeLimit?: number;
   /**
    * A right program for the same tests. Where a program runs out of time, the limit is taken from this one's own time, if
    * that gives more than the usual limit, and the program runs once more.

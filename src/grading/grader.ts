@@ -17,13 +17,15 @@ export interface GraderOptions extends JudgeOptions {
   readonly sandboxes: Partial<Record<Language, Sandbox>>;
   /** Usual limits of one run of a program; see {@link GradeRequest.goldProgram}. */
   readonly limits?: SandboxLimits;
+  /** Seconds of CPU time of a run with little to do, for every request, whatever it says itself. */
+  readonly timeLimit?: number;
   /** Grades remembered. Default 20000. */
   readonly cacheSize?: number;
 }
 
 /** A grader that has just shown that it tells a right program from a wrong one. @throws SandboxError when it cannot. */
 export async function createGrader(options: GraderOptions): Promise<Grader> {
-  const { sandboxes, limits = DEFAULT_LIMITS, cacheSize = 20_000, ...judgeOptions } = options;
+  const { sandboxes, limits: usual = DEFAULT_LIMITS, timeLimit, cacheSize = 20_000, ...judgeOptions } = options;
   const judges = new Map<Language, Judge>();
   const runs = createSharedRuns<Grade>(cacheSize);
   const references = createReferences();
@@ -43,10 +45,13 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       if (program === null) return gradeOf(request.tests.map(() => ({ verdict: "no-program" })));
       const sandbox = sandboxes[language];
       if (!sandbox) throw new ConfigError(`This grader has no sandbox for ${language}`, { language });
-      const { entryPoint = null, setupCode = null, goldProgram = null } = request;
+      const { entryPoint = null, preamble = null, setupCode = null, goldProgram = null } = request;
+      const seconds = timeLimit ?? request.timeLimit;
+      const limits = seconds === undefined ? usual : { ...usual, cpuTimeMs: Math.ceil(seconds * 1000) };
       const tests = await Promise.all(request.tests.map(digestOf));
-      const key = await digestOf([program, entryPoint, setupCode, goldProgram, tests, limits, sandbox.version]);
-      const tools = { sandbox, judge: judgeOf(language), limits, references };
+      const sources = [program, entryPoint, preamble, setupCode, goldProgram];
+      const key = await digestOf([sources, tests, limits, sandbox.version]);
+      const tools = { sandbox, judge: judgeOf(language), limits, goldTimeMs: null, references };
       const work = (shared: AbortSignal): Promise<TestResult[]> =>
         goldLimits.grade(tools, { ...request, program }, shared);
       return runs.run(key, async (shared) => gradeOf(await work(shared)), signal);

@@ -110,6 +110,52 @@ testTwice()`;
     ]);
   });
 
+  const classes = `class Node {
+  constructor(value, next = null) { this.value = value; this.next = next; }
+  toString() { return "N" + this.value; }
+}
+class Counter {
+  constructor(start = 0) { this.count = start; this.log = []; }
+  static from(n) { return new Counter(n); }
+  get size() { return this.log.length; }
+  add(n) { this.count += n; this.log.push(n); return this; }
+  get() { return this.count; }
+  nodes() { return this.log.map((n) => new Node(n)); }
+  named() { return { "a-b": new Node(1) }; }
+}
+const total = (...all) => all.reduce((sum, { count }) => sum + count, 0);
+const shared = new Counter(7);
+`;
+  test.each([
+    ["const s = new Counter(); console.assert(s.get() === 0)", "return this.count;", "return 1;"],
+    ["const s = new Counter(1); s.add(3); s.add(4); console.assert(s.get() === 8)", "+= n", "= n"],
+    ["console.assert(new Counter().add(1).add(2).get() === 3)", "+= n", "= n"],
+    ["const s = new Counter(5); console.assert(s.count === 5 && s.size === 0)", "= start", "= 0"],
+    ["const n = new Node(1, new Node(2)); console.assert(n.next.value === 2)", "this.next = next", "this.next = null"],
+    ["const s = new Counter(); s.count = 9; console.assert(s.get() === 9)", "return this.count;", "return 0;"],
+    ["const a = new Counter(1); const b = new Counter(2); console.assert(total(a, b) === 3)", "sum + count", "count"],
+    [
+      "const ns = new Counter().add(4).nodes(); console.assert(ns.length === 1 && ns[0].value === 4)",
+      "new Node(n)",
+      "n",
+    ],
+    ["const d = new Counter().named(); console.assert(d['a-b'].value === 1)", "new Node(1)", "new Node(2)"],
+    ["console.assert(Counter.from(4).get() === 4)", "new Counter(n)", "new Counter()"],
+    ["const c = shared; c.add(1); console.assert(shared.get() === 8)", "new Counter(7)", "new Counter(6)"],
+    ["const n = new Node(3); console.assert(String(n) === 'N3' && `${n}` === 'N3')", '"N" +', '"M" +'],
+    [
+      "const n = new Node(3); console.assert(n instanceof Node && !(n instanceof Counter))",
+      "class Node",
+      "class Node extends Map",
+    ],
+    ["const s = new Counter(); while (s.get() < 3) s.add(1); console.assert(s.size === 3)", "+= n", "+= 2 * n"],
+  ])("objects of the program's classes stay in variables: %s", async (source, from, to) => {
+    expect(classes).toContain(from);
+    expect(await grade(classes, source)).toEqual([{ verdict: "passed" }]);
+    const [wrong] = await grade(classes.replaceAll(from, to), source);
+    expect(wrong?.verdict).toMatch(/^(?:failed|error)$/);
+  });
+
   test("programs with state, classes and closures answer as if the test called them", async () => {
     const source = `
       const stack = new Stack(2);

@@ -12,11 +12,11 @@ import { DECODING_SOURCE, ENCODING_SOURCE } from "../sandbox/quickjs/boot.ts";
 import { createTrustedQuickjs, type TrustedCallOptions } from "../sandbox/quickjs/trusted-quickjs.ts";
 import { blankText, type Position, statementAt } from "./javascript-source.ts";
 import { createTestRun } from "./javascript-test-run.mjs";
-import type { Judge, Plan, Replay } from "./judge.ts";
+import { unusableTest, type InvalidTest, type Judge, type Plan, type Replay } from "./judge.ts";
 
 const MAX_CACHED_PLANS = 100_000;
 
-type RawPlan = Plan | { readonly kind: "invalid"; readonly reason: string };
+type RawPlan = Plan | (InvalidTest & { readonly position?: Position });
 
 /** A replay as the realm tells it: with places in the source instead of statements. */
 type RawReplay =
@@ -72,7 +72,9 @@ export function createJavascriptJudge(): Judge {
       const found = await Promise.all(sources.map((source) => planOne(source.replaceAll("\r\n", "\n"))));
       return found.map((plan, index) => {
         if (plan.kind !== "invalid") return plan;
-        throw new SuiteError(`A test cannot be used: ${plan.reason}`, { test: sources[index], reason: plan.reason });
+        const { position } = plan;
+        const text = position && sources[index]?.split(/\r?\n/)[position.line - 1]?.trim();
+        throw unusableTest(sources[index], text === undefined ? plan : { ...plan, line: position!.line, text });
       });
     },
     holds() {

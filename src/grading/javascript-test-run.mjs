@@ -12,7 +12,7 @@
 
 /**
  * @param {(proxies: WeakSet<object>) => { shown(value: any): string }} createEncoding
- * @param {(standIn: (kind: string) => unknown) => { build(json: any): any, sourceOf(value: any, sourceOfOther: (value: any) => string | undefined): string | null }} createDecoding
+ * @param {(standIn: (kind: string, source: string) => unknown) => { build(json: any, source?: string): any, sourceOf(value: any, sourceOfOther: (value: any) => string | undefined): string | null }} createDecoding
  */
 export function createTestRun(createEncoding, createDecoding) {
   const MAX_CALLS = 5000;
@@ -144,16 +144,27 @@ export function createTestRun(createEncoding, createDecoding) {
       const refuse = () => {
         throw new TypeError("a test cannot look into this value of the program");
       };
+      const member = (/** @type {string} */ key) =>
+        /^[A-Za-z_$][\w$]*$/.test(key) ? `${source}.${key}` : `${source}[${JSON.stringify(key)}]`;
+      const isInstance = (/** @type {any} */ value) => {
+        const text = textsOf([value]);
+        return text.isUnknown || ask(`${text.list} instanceof ${source}`) === true;
+      };
       const proxy = new Proxy(isFunction ? function () {} : {}, {
         get(target, key) {
+          if (key === Symbol.hasInstance && source !== "") return isInstance;
           if (typeof key === "symbol" || key === "then" || key === "toJSON") return undefined;
           if (key === "prototype") return Reflect.get(target, key);
-          if (source === "") return refuse();
-          return read(/^[A-Za-z_$][\w$]*$/.test(key) ? `${source}.${key}` : `${source}[${JSON.stringify(key)}]`);
+          return source === "" ? refuse() : read(member(key));
+        },
+        set(_, key, value) {
+          const text = typeof key === "string" && source !== "" ? textsOf([value]) : refuse();
+          if (text.isUnknown) guess();
+          else ask(`${member(String(key))} = ${text.list}`);
+          return true;
         },
         apply: (_, _self, given) => (source === "" ? refuse() : invoke(source, given)),
         construct: (_, given) => (source === "" ? refuse() : invoke(`new ${source}`, given)),
-        set: refuse,
         has: refuse,
         ownKeys: refuse,
         deleteProperty: refuse,
@@ -163,11 +174,11 @@ export function createTestRun(createEncoding, createDecoding) {
       return proxy;
     }
     const encoding = createEncoding(new WeakSet());
-    const decoding = createDecoding((kind) => standIn("", kind));
+    const decoding = createDecoding((kind, source) => standIn(source, kind));
 
     /** A value from the program's answer; what has no text becomes a stand-in at `source`. @type {(json: any, source: string) => any} */
     function valueOf(json, source) {
-      return Array.isArray(json) && json[0] === "?" ? standIn(source, json[1]) : decoding.build(json);
+      return decoding.build(json, source);
     }
 
     /** The program's value at an expression that has no effect. @type {(source: string) => any} */
@@ -176,38 +187,43 @@ export function createTestRun(createEncoding, createDecoding) {
       return json === undefined ? standIn(source, "1function") : valueOf(json, source);
     }
 
-    /** @type {(callee: string, given: any[]) => any} */
-    function invoke(callee, given) {
-      let hasUnknown = false;
-      let hasMutable = false;
+    /** Expressions of values for the program, separated by commas. @type {(given: any[]) => { list: string, isUnknown: boolean, isMutable: boolean }} */
+    function textsOf(given) {
+      let isUnknown = false;
+      let isMutable = false;
       const texts = given.map((value) => {
         const text = decoding.sourceOf(value, (part) => {
           if (part === unknown) {
-            hasUnknown = true;
+            isUnknown = true;
             return "";
           }
           const isObject = (typeof part === "object" && part !== null) || typeof part === "function";
           const known = isObject ? sources.get(part) : undefined;
-          if (isObject && known === undefined) hasMutable = true;
+          if (isObject && known === undefined) isMutable = true;
           return known === "" ? undefined : known;
         });
         if (text === null)
           throw new Stop("unsupported", "the program is given a value that has no text, such as a function");
         return text;
       });
-      if (hasUnknown) {
+      return { list: texts.join(", "), isUnknown, isMutable };
+    }
+
+    /** @type {(callee: string, given: any[]) => any} */
+    function invoke(callee, given) {
+      const { list, isUnknown, isMutable } = textsOf(given);
+      if (isUnknown) {
         guess();
         return unknown;
       }
       const slot = `globalThis["#${slots++}"]`;
-      const list = texts.join(", ");
       const json = ask(
-        hasMutable
+        isMutable
           ? `(($a) => { const $r = ${slot} = ${callee}(...$a); return $r instanceof Promise ? $r.then(($v) => [$v, $a]) : [$r, $a]; })([${list}])`
           : `${slot} = ${callee}(${list})`,
       );
       if (json === undefined) return callee.startsWith("new ") ? standIn(slot, "1object") : unknown;
-      const result = hasMutable ? withChanges(json, given, slot) : valueOf(json, slot);
+      const result = isMutable ? withChanges(json, given, slot) : valueOf(json, slot);
       values.push(result);
       return result;
     }
@@ -313,7 +329,7 @@ export function createTestRun(createEncoding, createDecoding) {
     try {
       compile(source);
     } catch (error) {
-      return { kind: "invalid", reason: String(error) };
+      return { kind: "invalid", reason: String(error), position: positionIn(/** @type {any} */ (error)?.stack) };
     }
     const { calls, end } = execute(source, [], true);
     if (end.kind === "unsupported") return { kind: "invalid", reason: end.reason };

@@ -7,6 +7,12 @@
  * a value free of such names, the expression's text goes to the program's process and the value stays here ("split").
  * Every other test is run here, with stand-ins for the program's names: a call whose answer is not recorded yet ends the
  * run with a wish list; the program's process answers; the run starts over, with the same random numbers.
+ *
+ * What crosses as less than itself (an object, a list with an object in it) stays in the program's process under a name
+ * made of its call's place among the calls of the test. Here it is a handle: an expression that begins with that name.
+ * Each operation on a handle is a call like any other, so that its answer is recorded and replayed in order. Methods and
+ * attributes can be used of every object; what plain values have too (a length, items, truth, a text) only of objects
+ * of a class that the test names: elsewhere an object would stand in the place of a plain value and answer as it likes.
  */
 import { ENCODING_PYTHON } from "../sandbox/pyodide/encoding-python.mjs";
 import { REFERENCE_PYTHON } from "./judge-reference-python.mjs";
@@ -217,6 +223,10 @@ def plan(source):
     try:
         tree = ast.parse(source)
     except SyntaxError as e:
+        line = e.lineno or 1
+        text = (e.text or source.split('\n')[min(line, source.count('\n') + 1) - 1]).strip()
+        return dict(kind='invalid', reason='%s: %s' % (type_name(type(e)), e.msg), line=line, text=text)
+    except ValueError as e:
         return dict(kind='invalid', reason=str(e))
     names = Names(tree)
     if not names.program:
@@ -242,21 +252,121 @@ class Unsupported(BaseException):
     """The test does something with the program that a recording cannot answer."""
 
 
-class Opaque_:
-    """Stands for an object of the program that is no builtin value. Equal to nothing."""
-    def __init__(self, text):
-        self.text = text
+class Handle:
+    """Stands for an object of the program that is no builtin value, and stays there. Equal to nothing."""
+    def __init__(self, text, run, source):
+        set_ = object.__setattr__
+        set_(self, '_text', text)
+        set_(self, '_run', run)
+        # An expression of the object in the program's namespace, or None where there is no way to it.
+        set_(self, '_source', source)
+
+    def _expression(self):
+        if self._source is None:
+            raise TypeError('an object inside this answer cannot be reached')
+        return self._source
+
+    def _ask(self, form, *values):
+        sources = [source_of(v) for v in values]
+        answer = self._run.answer(form.format(self._expression(), *sources))
+        self._run.values.append(answer)
+        return answer
+
+    def _is_named(self):
+        return self._source is not None and self._text[2:] in self._run.program_names
+
+    def _ask_named(self, form, *values):
+        if not self._is_named():
+            raise TypeError('an object of class %s in the place of a plain value' % self._text[2:])
+        return self._ask(form, *values)
+
+    def _words(self, kind):
+        if self._run is None or self._run.ended:
+            return '<' + self._text[2:] + '>'
+        if not self._is_named():
+            return '<object of the program>'
+        words = self._ask(kind + '({})')
+        if type(words) is not str:
+            raise TypeError('an object of the program gives no text')
+        return words
+
+    def __repr__(self):
+        return self._words('repr')
+
+    def __str__(self):
+        return self._words('str')
 
     def __bool__(self):
-        return self.text.startswith('?1')
+        return self._ask('bool({})') is True if self._is_named() else self._text.startswith('?1')
 
     def __eq__(self, other):
         return self is other
 
     __hash__ = object.__hash__
 
-    def __repr__(self):
-        return '<' + self.text[2:] + '>'
+    def __getattr__(self, name):
+        if name.startswith('__') or name.startswith('_mucode'):
+            raise AttributeError(name)
+        return self._ask('{}.' + name)
+
+    def __setattr__(self, name, value):
+        self._ask('setattr({}, ' + repr(name) + ', {})', value)
+
+    def __call__(self, *args, **kwargs):
+        return call_in_program(self._run, self._expression(), args, kwargs)
+
+    def __len__(self):
+        return self._ask_named('len({})')
+
+    def __getitem__(self, key):
+        return self._ask_named('{}[{}]', key)
+
+    def __setitem__(self, key, value):
+        self._ask_named('{}.__setitem__({}, {})', key, value)
+
+    def __delitem__(self, key):
+        self._ask_named('{}.__delitem__({})', key)
+
+    def __contains__(self, item):
+        return self._ask_named('{1} in {0}', item)
+
+    def __iter__(self):
+        # Without this, iteration would go by index.
+        raise TypeError('a test cannot iterate over this object of the program')
+
+
+def call_in_program(run, callee, args, kwargs):
+    mutable = [v for v in [*args, *kwargs.values()] if type(v) in (list, dict, set, bytearray)]
+    if not mutable:
+        parts = [source_of(v) for v in args] + [k + '=' + source_of(v) for k, v in kwargs.items()]
+        result = run.answer('%s(%s)' % (callee, ', '.join(parts)))
+        run.values.append(result)
+        return result
+    # Arguments that the call may change in place come back with its result.
+    answer = run.answer('(lambda a, k: (%s(*a, **k), a, k))(%s, %s)' % (callee, source_of(list(args)), source_of(kwargs)))
+    if type(answer) is not tuple:
+        # Too large to be sent, or not what was asked for.
+        result = Handle('?0' + (answer.text if type(answer) is Digest else ''), run, None)
+        run.values.append(result)
+        return result
+    result, new_args, new_kwargs = answer
+    for old, new in [*zip(args, new_args), *[(kwargs[k], w) for k, w in new_kwargs.items() if k in kwargs]]:
+        if type(old) is not type(new) or old is new:
+            continue
+        if type(old) in (list, bytearray):
+            old[:] = new
+        elif type(old) in (dict, set):
+            old.clear()
+            old.update(new)
+    run.values.append(result)
+    return result
+
+
+def call_method(owner, name, /, *args, **kwargs):
+    """owner.name(…) in one call where the owner is the program's."""
+    if type(owner) is Handle:
+        return call_in_program(owner._run, owner._expression() + '.' + name, args, kwargs)
+    return getattr(owner, name)(*args, **kwargs)
 
 
 class Digest:
@@ -273,12 +383,12 @@ class Digest:
         return '<large value>'
 
 
-def untyped(j):
+def untyped(j, run=None, source=None):
     if j is None or j is True or j is False or type(j) is str:
         return j
     kind, body = j
     if kind == '?':
-        return Opaque_(body)
+        return Handle(body, run, source)
     if kind == '#':
         return Digest(body)
     if kind == 'int':
@@ -299,7 +409,12 @@ def untyped(j):
         return Decimal(body)
     if kind == 'ellipsis':
         return ...
-    items = [untyped(item) for item in body]
+    if source is None or kind in ('set', 'frozenset'):
+        items = [untyped(item) for item in body]
+    elif kind == 'dict':
+        items = [untyped(item, run, '[w for i in %s.items() for w in i][%d]' % (source, at)) for at, item in enumerate(body)]
+    else:
+        items = [untyped(item, run, '%s[%d]' % (source, at)) for at, item in enumerate(body)]
     if kind == 'dict':
         return dict(zip(items[::2], items[1::2], strict=True))
     return {'list': list, 'tuple': tuple, 'set': set, 'frozenset': frozenset, 'deque': deque}[kind](items)
@@ -327,6 +442,10 @@ def source_of(v):
         return '__import__(%r).%s(%r)' % ('fractions' if t is Fraction else 'decimal', type_name(t), str(v))
     if t is Name:
         return v._source
+    if t is Handle:
+        return v._expression()
+    if t is Digest:
+        raise TypeError('an answer too large to be given back')
     if t is Unknown:
         raise Needs
     raise Unsupported('an argument of type ' + type_name(t))
@@ -350,10 +469,10 @@ UNKNOWN = Unknown()
 
 
 class Run:
-    """One run of a test against a recording. With look_ahead, missing answers are skipped to learn of later calls."""
+    """One run of a test against a recording. Looking ahead, missing answers are skipped to learn of later calls."""
 
-    def __init__(self, recording, holes, look_ahead):
-        self.holes, self.look_ahead = holes, look_ahead
+    def __init__(self, recording, holes, program_names):
+        self.holes, self.program_names = holes, program_names
         # The places of a call's answers in the recording, the next one last.
         self.places = {}
         for place in range(len(recording) - 1, -1, -1):
@@ -363,6 +482,7 @@ class Run:
         self.missing = None
         self.skipped = 0
         self.values = []
+        self.ended = False
 
     def answer(self, source):
         self.calls.append(source)
@@ -379,9 +499,9 @@ class Run:
         if kind == 'raised':
             raise self.exception(text, place)
         try:
-            return untyped(json.loads(text))
+            return untyped(json.loads(text), self, kept_name(len(self.calls) - 1) if '["?"' in text else None)
         except Exception:
-            return Opaque_('?0unreadable value')
+            return Handle('?0unreadable value', self, None)
 
     @staticmethod
     def exception(text, place):
@@ -405,6 +525,11 @@ class Run:
         self.values.clear()
 
 
+def kept_name(place):
+    """Under which the program's process keeps the answer to a test's call, by the call's place in the test."""
+    return '_mucode_answer_%d' % place
+
+
 class Name:
     """Stands for a name of the program."""
 
@@ -418,26 +543,11 @@ class Name:
         return Name(self._run, self._source + '.' + name)
 
     def __call__(self, *args, **kwargs):
-        run, name = self._run, self._source
-        mutable = [v for v in [*args, *kwargs.values()] if type(v) in (list, dict, set, bytearray)]
-        if not mutable:
-            parts = [source_of(v) for v in args] + [k + '=' + source_of(v) for k, v in kwargs.items()]
-            result = run.answer('%s(%s)' % (name, ', '.join(parts)))
-            run.values.append(result)
-            return result
-        # Arguments that the call may change in place come back with its result.
-        result, new_args, new_kwargs = run.answer(
-            '(lambda a, k: (%s(*a, **k), a, k))(%s, %s)' % (name, source_of(list(args)), source_of(kwargs)))
-        for old, new in [*zip(args, new_args), *[(kwargs[k], w) for k, w in new_kwargs.items() if k in kwargs]]:
-            if type(old) is not type(new) or old is new:
-                continue
-            if type(old) in (list, bytearray):
-                old[:] = new
-            elif type(old) in (dict, set):
-                old.clear()
-                old.update(new)
-        run.values.append(result)
-        return result
+        return call_in_program(self._run, self._source, args, kwargs)
+
+    def __instancecheck__(self, value):
+        answer = self._run.answer('isinstance(%s, %s)' % (source_of(value), self._source))
+        return answer is True
 
 
 class Holes(ast.NodeTransformer):
@@ -449,10 +559,41 @@ class Holes(ast.NodeTransformer):
     def generic_visit(self, n):
         if isinstance(n, ast.expr) and isinstance(n, (ast.Call, ast.Attribute, ast.Subscript)) and isinstance(n.ctx if hasattr(n, 'ctx') else ast.Load(), ast.Load):
             if self.names.rooted(n) and any(isinstance(m, ast.Call) for m in ast.walk(n)) and self.names.closed(n):
-                self.sources.append(ast.unparse(n))
-                call = ast.Call(ast.Name('__hole__', ast.Load()), [ast.Constant(len(self.sources) - 1)], [])
-                return ast.copy_location(call, n)
-        return super().generic_visit(n)
+                return self.hole(n)
+        n = super().generic_visit(n)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and not n.func.attr.startswith('__'):
+            # In one call, where the owner turns out to be an object of the program.
+            owner, name = n.func.value, ast.Constant(n.func.attr)
+            call = ast.Call(ast.Name('__method__', ast.Load()), [owner, name, *n.args], n.keywords)
+            return ast.copy_location(call, n)
+        return n
+
+    def hole(self, n):
+        self.sources.append(ast.unparse(n))
+        call = ast.Call(ast.Name('__hole__', ast.Load()), [ast.Constant(len(self.sources) - 1)], [])
+        return ast.copy_location(call, n)
+
+    def operand(self, n):
+        """A name of the program in the place of a value: not one to be called later."""
+        plain = isinstance(n, (ast.Name, ast.Attribute)) and self.names.rooted(n)
+        return self.hole(n) if plain and self.names.closed(n) else n
+
+    def visit_Compare(self, n):
+        n.left, n.comparators = self.operand(n.left), [self.operand(c) for c in n.comparators]
+        return self.generic_visit(n)
+
+    def visit_BinOp(self, n):
+        n.left, n.right = self.operand(n.left), self.operand(n.right)
+        return self.generic_visit(n)
+
+    def visit_UnaryOp(self, n):
+        n.operand = self.operand(n.operand)
+        return self.generic_visit(n)
+
+    def visit_Subscript(self, n):
+        if isinstance(n.ctx, ast.Load):
+            n.value = self.operand(n.value)
+        return self.generic_visit(n)
 
     def visit_Assert(self, n):
         self.generic_visit(n)
@@ -485,9 +626,9 @@ def execute(source, recording, look_ahead):
     tree = holes.visit(tree)
     if look_ahead:
         tree = LookAhead().visit(tree)
-    run = Run(recording, holes.sources, look_ahead)
+    run = Run(recording, holes.sources, names.program)
     space = module_space(names)
-    space.update(__hole__=run.hole, __mark__=run.mark, __unknown__=UNKNOWN, __needs__=Needs)
+    space.update(__hole__=run.hole, __mark__=run.mark, __method__=call_method, __unknown__=UNKNOWN, __needs__=Needs)
     for name in names.program:
         space[name] = Name(run, name)
     random.seed(0)
@@ -496,6 +637,8 @@ def execute(source, recording, look_ahead):
         return run, None
     except BaseException as e:
         return run, e
+    finally:
+        run.ended = True
 
 
 def collect(source, recording):

@@ -76,6 +76,11 @@ export interface Judge {
    * Same recording, same result. @throws SuiteError
    */
   replay(source: string, recording: readonly RecordedCall[], options?: ReplayOptions): Promise<Replay>;
+  /**
+   * Under which name the program's process keeps an answer that crosses as less than itself, by the place of its call
+   * among those of the test; absent where calls say so themselves.
+   */
+  keptName?(place: number): string;
   /** Whether the answers of each pair are equal in the sense of a reference test; absent where there are no such tests. */
   match?(request: MatchRequest, options?: ReplayOptions): Promise<boolean[] | "timed-out">;
   close(): Promise<void>;
@@ -113,7 +118,23 @@ export interface JudgeOptions {
   readonly snapshotDirectory?: string;
 }
 
-type RawPlan = Plan | { readonly kind: "invalid"; readonly reason: string };
+/** A test that cannot be used, with the line (from 1) and its text where it does not parse. */
+export interface InvalidTest {
+  readonly kind: "invalid";
+  readonly reason: string;
+  readonly line?: number;
+  readonly text?: string;
+}
+
+type RawPlan = Plan | InvalidTest;
+
+const MAX_QUOTED = 200;
+
+/** `test`, in its fields, is the source: it tells which test it was. */
+export function unusableTest(source: string | undefined, { reason, line, text }: InvalidTest): SuiteError {
+  const place = line === undefined ? "" : ` (line ${line}: ${(text ?? "").slice(0, MAX_QUOTED)})`;
+  return new SuiteError(`A test cannot be used: ${reason}${place}`, { test: source, reason, line, text });
+}
 
 const MAX_CACHED_PLANS = 100_000;
 const BATCH = 500;
@@ -162,10 +183,12 @@ export function createPythonJudge(options: JudgeOptions = {}): PythonJudge {
       const found = await Promise.all(sources.map((source) => planOne(source)));
       return found.map((plan, index) => {
         if (plan.kind !== "invalid") return plan;
-        throw new SuiteError(`A test cannot be used: ${plan.reason}`, { test: sources[index], reason: plan.reason });
+        throw unusableTest(sources[index], plan);
       });
     },
     holds,
+    // As in judge-python.mjs.
+    keptName: (place) => `_mucode_answer_${place}`,
     async replay(source, recording, callOptions) {
       const request = { what: "replay", test: source, recording: recording.map(({ call, answer }) => [call, answer]) };
       const result = (await ask(request, callOptions)) as Replay | { kind: "unsupported"; reason: string };

@@ -6,10 +6,13 @@ import { SuiteError } from "../errors.ts";
 import type { CallResult, ProgramResult, Sandbox, SandboxLimits } from "../sandbox/sandbox.ts";
 import type { ReferenceTest } from "../tasks/task.ts";
 import { digestOf } from "./digest.ts";
+import type { GradeRequest } from "./grade.ts";
+import { checkPreamble, surroundings } from "./grading-tools.ts";
 import { createSharedRuns } from "./shared-runs.ts";
+import { MAX_CPU_TIME_MS } from "./time-limits.ts";
 
 /** A reference is trusted to end; this only keeps a broken one from running for ever. */
-export const REFERENCE_LIMITS: SandboxLimits = { cpuTimeMs: 120_000, memoryBytes: 1024 * 2 ** 20 };
+const REFERENCE_LIMITS: SandboxLimits = { cpuTimeMs: MAX_CPU_TIME_MS, memoryBytes: 1024 * 2 ** 20 };
 /** What a reference is given when that is not enough, bytes: the limit that EvalPlus itself sets. */
 const HUGE_MEMORY = 4096 * 2 ** 20;
 const CACHED_REFERENCES = 5000;
@@ -22,15 +25,13 @@ export interface ReferenceAnswers {
   readonly memoryBytes: number;
 }
 
+/** Code of the task that runs around every program, hence around its reference. */
+type Surroundings = Pick<GradeRequest, "preamble" | "setupCode">;
+
 /** Runs each reference once for the same inputs in the same sandbox. */
 export interface References {
   /** @throws SuiteError for a reference that does not answer every input. @throws SandboxError */
-  answers(
-    sandbox: Sandbox,
-    test: ReferenceTest,
-    setupCode: string | undefined,
-    signal?: AbortSignal,
-  ): Promise<ReferenceAnswers>;
+  answers(sandbox: Sandbox, test: ReferenceTest, around: Surroundings, signal?: AbortSignal): Promise<ReferenceAnswers>;
   /** Canonical text of an expression of a test, evaluated where programs run, but without one. @throws SuiteError */
   value(sandbox: Sandbox, expression: string, signal?: AbortSignal): Promise<string>;
 }
@@ -39,9 +40,10 @@ export function createReferences(): References {
   const runs = createSharedRuns<ReferenceAnswers>(CACHED_REFERENCES);
   const values = createSharedRuns<string>(CACHED_REFERENCES);
   return {
-    async answers(sandbox, test, setupCode, signal) {
-      const key = await digestOf([await digestOf(test), setupCode ?? null, sandbox.version]);
-      return runs.run(key, (shared) => runReference(sandbox, test, setupCode, shared), signal);
+    async answers(sandbox, test, around, signal) {
+      const { preamble = null, setupCode = null } = around;
+      const key = await digestOf([await digestOf(test), preamble, setupCode, sandbox.version]);
+      return runs.run(key, (shared) => runReference(sandbox, test, around, shared), signal);
     },
     value: (sandbox, expression, signal) =>
       values.run(`${sandbox.version} ${expression}`, (shared) => evaluate(sandbox, expression, shared), signal),
@@ -51,20 +53,17 @@ export function createReferences(): References {
 async function runReference(
   sandbox: Sandbox,
   test: ReferenceTest,
-  setupCode: string | undefined,
+  around: Surroundings,
   signal: AbortSignal,
 ): Promise<ReferenceAnswers> {
-  const sources = {
-    program: test.reference,
-    entryPoint: test.entryPoint,
-    ...(setupCode !== undefined && { setupCode }),
-  };
+  const sources = { ...surroundings(around), program: test.reference, entryPoint: test.entryPoint };
   const calls = callsOf(test);
   const runWithin = (memoryBytes: number): Promise<ProgramResult> =>
     sandbox.run({ ...sources, calls, encoding: "typed", limits: { ...REFERENCE_LIMITS, memoryBytes } }, signal);
   let { memoryBytes } = REFERENCE_LIMITS;
   let run = await runWithin(memoryBytes);
   if (run.kind === "out-of-memory") run = await runWithin((memoryBytes = HUGE_MEMORY));
+  checkPreamble(run);
   if (run.kind === "raised") throw brokenReference(test, `raises ${run.exception}`);
   const values = run.calls.map((answer, index) => {
     if (answer.kind === "raised") throw brokenReference(test, `raises ${answer.exception}`, calls[index]);

@@ -21,6 +21,11 @@ export const MAX_STDOUT = 16 * 2 ** 20;
 
 /** Run `program` once, then evaluate every call in its namespace, in order. */
 export interface ProgramJob {
+  /**
+   * Runs before the program in its namespace, as a source of its own: lines of the program keep their numbers. With
+   * `stdin` the standard streams are there already, but nothing should be read.
+   */
+  readonly preamble?: string;
   readonly program: string;
   /**
    * Name that the program defines and the calls use, perhaps dotted. What stands below its definition may raise, and some
@@ -32,6 +37,11 @@ export interface ProgramJob {
   readonly setupCode?: string;
   /** Expressions of the sandbox's language, e.g. `add(1, 2)`. */
   readonly calls: readonly string[];
+  /**
+   * Python, with typed encoding: names, one for each call, under which a value that crosses as less than itself (an
+   * object, a list with an object in it, one too large) stays in the program's namespace, for later calls to use.
+   */
+  readonly keep?: readonly string[];
   /**
    * What the program reads from standard input; a file, not a pipe. Where it is given, what the program prints comes back
    * as `stdout`, there are no calls, and ending with status 0 in any way (`sys.exit()`) is a normal end. Default: nothing
@@ -67,8 +77,14 @@ export type ProgramEnd =
    * invalid UTF-8 replaced.
    */
   | { readonly kind: "finished"; readonly calls: readonly CallResult[]; readonly stdout?: string }
-  /** The program itself (or the setup code) raised before any call. */
-  | { readonly kind: "raised"; readonly exception: string; readonly traceback: string }
+  /** The program itself (or the preamble or the setup code) raised before any call. */
+  | {
+      readonly kind: "raised";
+      readonly exception: string;
+      readonly traceback: string;
+      /** Only where it was the preamble, which runs before the program has its say. */
+      readonly during?: "preamble";
+    }
   /** It was stopped, or (`exited`) ended the interpreter. `calls`: those that had finished before, from the first on. */
   | { readonly kind: "timed-out" | "out-of-memory" | "exited"; readonly calls: readonly CallResult[] };
 

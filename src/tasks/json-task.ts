@@ -1,30 +1,16 @@
 /** One task as JSON: what `mucode tasks show SUITE --json` prints, a line of it. */
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
+import { definedKeys, taskRecordSchema, testSchema } from "./task-record.ts";
 import type { Task, Test } from "./task.ts";
 
-const testSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("assert"), source: z.string().min(1) }),
-  z.strictObject({ kind: z.literal("stdin"), stdin: z.string(), stdout: z.string() }),
-  z.strictObject({
-    kind: z.literal("reference"),
-    entryPoint: z.string().min(1),
-    inputs: z.array(z.string()).min(1),
-    reference: z.string().min(1),
-    tolerance: z.number().min(0),
-    comparison: z.enum(["equal", "set", "presence", "root"]),
-  }),
-]) satisfies z.ZodType<Test>;
+const { id, language } = taskRecordSchema.shape;
 
 /** Keys that a later version adds are let through unread. */
 const taskSchema = z.object({
-  id: z.string().min(1).default("task"),
-  prompt: z.string().min(1),
-  language: z.enum(["python", "javascript"]).default("python"),
-  entryPoint: z.string().min(1).optional(),
-  publicTests: z.array(testSchema).min(1),
-  setupCode: z.string().optional(),
-  goldProgram: z.string().optional(),
+  ...taskRecordSchema.omit({ goldProblem: true, wrongProgram: true, split: true }).shape,
+  id: id.default("task"),
+  language: language.default("python"),
   privateTests: z.array(testSchema).default([]),
 });
 
@@ -42,14 +28,8 @@ export function parseJsonTask(text: string, name: string): JsonTask {
     const lines = parsed.error.issues.map(({ path, message }) => `${name}: ${path.join(".") || "task"}: ${message}`);
     throw new ConfigError(lines.join("\n"), { file: name });
   }
-  const { privateTests, entryPoint, setupCode, goldProgram, ...required } = parsed.data;
-  const task: Task = {
-    ...required,
-    ...(entryPoint !== undefined && { entryPoint }),
-    ...(setupCode !== undefined && { setupCode }),
-    ...(goldProgram !== undefined && { goldProgram }),
-  };
-  return { task, privateTests };
+  const { privateTests: tests, ...task } = parsed.data;
+  return { task: definedKeys(task), privateTests: tests };
 }
 
 function parseJson(text: string, name: string): unknown {

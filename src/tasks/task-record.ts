@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Task, TaskSet, Test } from "./task.ts";
 
 const text = z.string();
-const name = z.string().regex(/^[A-Za-z_$][\w$]*$/, "expected the name of a function");
+const name = z.string().regex(/^[A-Za-z_$][\w$]*$/, "expected the name of a function or class");
 
 const assertTest = z
   .strictObject({
@@ -16,7 +16,26 @@ const stdinTest = z
   .strictObject({
     kind: z.literal("stdin"),
     stdin: text.describe("What the program reads"),
-    stdout: text.describe("What it must print; only the words count, not the white space between them"),
+    stdout: text.describe("What it must print"),
+    comparison: z
+      .enum(["words", "lines", "unordered-lines", "exact"])
+      .describe(
+        "words (default): whatever white space is between them; lines: but for white space at their ends; " +
+          "unordered-lines: these in any order; exact: every character but line feeds at the end",
+      )
+      .optional(),
+    tolerance: z
+      .number()
+      .min(0)
+      .describe(
+        "With words and lines: words that are numbers compare as numbers. Largest absolute or relative difference that " +
+          "counts as equal; 0: the same number however it is written",
+      )
+      .optional(),
+  })
+  .refine(({ comparison = "words", tolerance }) => tolerance === undefined || /^(?:words|lines)$/.test(comparison), {
+    path: ["tolerance"],
+    message: "goes with the comparisons words and lines only",
   })
   .describe("The program as a whole: input and output");
 
@@ -33,8 +52,17 @@ const referenceTest = z
   })
   .describe("The function must answer like a reference program (Python only)");
 
-const test = z.discriminatedUnion("kind", [assertTest, stdinTest, referenceTest]);
-const tests = z.array(test).min(1, "expected at least one test");
+const unittestTest = z
+  .strictObject({
+    kind: z.literal("unittest"),
+    source: text
+      .regex(/^class\s+\w+\s*\([^)\n]*TestCase\b/m, "expected a class with TestCase among its bases")
+      .describe("Classes of unittest.TestCase"),
+  })
+  .describe("Runs in the program's own process, where a program could see it and lie about it (Python only)");
+
+export const testSchema = z.discriminatedUnion("kind", [assertTest, stdinTest, referenceTest, unittestTest]);
+const tests = z.array(testSchema).min(1, "expected at least one test");
 
 /** Whatever is left out is `undefined` and never `null`. */
 export const taskRecordSchema = z
@@ -42,10 +70,20 @@ export const taskRecordSchema = z
     id: text.min(1).describe("Unique within the file"),
     prompt: text.min(1).describe("The problem in words, or the start of the program: signature and docstring"),
     language: z.enum(["python", "javascript"]).describe("Language of the program and of its tests"),
-    entryPoint: name.describe("The function that the tests call; none for programs that read stdin").optional(),
+    entryPoint: name
+      .describe("The function or class that the tests call; none for programs that read stdin")
+      .optional(),
+    starterCode: text.min(1).describe("The start of a program, shown with the prompt").optional(),
     publicTests: tests.describe("The solver may run these and read the result"),
     privateTests: tests.describe("These decide, together with the public ones, whether a program is right"),
-    setupCode: text.describe("Source run after the program and before the tests").optional(),
+    preamble: text.describe("Source run before the program, e.g. `from typing import *`").optional(),
+    setupCode: text.describe("Source run after the program and before the tests; not with stdin tests").optional(),
+    timeLimit: z
+      .number()
+      .gt(0)
+      .max(3600)
+      .describe("Seconds of CPU time for a run with little to do; default 3. Long runs are allowed more")
+      .optional(),
     goldProgram: text.min(1).describe("A program known to pass every test; `tasks check` runs it").optional(),
     goldProblem: text.min(1).describe("Why the gold program is known to fail its tests").optional(),
     wrongProgram: text.min(1).describe("A program known to be wrong; `tasks check` runs it").optional(),
@@ -58,8 +96,12 @@ export type TaskRecord = z.infer<typeof taskRecordSchema>;
 /** The task and its private tests, apart. */
 export function fromTaskRecord(record: TaskRecord): { readonly task: Task; readonly privateTests: readonly Test[] } {
   const { privateTests, split: _, ...rest } = record;
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  return { task: given as unknown as Task, privateTests };
+  return { task: definedKeys(rest), privateTests };
+}
+
+/** The object without the keys whose value is `undefined`. */
+export function definedKeys<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** A task of a set in the form of {@link taskRecordSchema}: what is printed can be read again. */

@@ -12,11 +12,33 @@ export interface AssertTest {
   readonly source: string;
 }
 
-/** The program as a whole: reads `stdin`, and passes when what it prints has the same words as `stdout`. */
+/** The program as a whole: reads `stdin`, and passes when what it prints compares with `stdout`. */
 export interface StdinTest {
   readonly kind: "stdin";
   readonly stdin: string;
   readonly stdout: string;
+  /**
+   * `words` (default): the same words, whatever white space is between them. `lines`: the same lines; white space at their
+   * ends and around the whole does not count. `unordered-lines`: these in any order. `exact`: every character counts but
+   * line feeds at the end.
+   */
+  readonly comparison?: "words" | "lines" | "unordered-lines" | "exact";
+  /**
+   * With `words` and `lines`: words that are numbers compare as numbers. Largest difference, absolute or relative to the
+   * expected one, that counts as equal; 0: the same number however it is written. Default: words compare as text.
+   */
+  readonly tolerance?: number;
+}
+
+/**
+ * Classes of `unittest.TestCase` (Python), for tests that cannot be kept apart from the program because they replace parts
+ * of it or of its modules. They run in the program's own process, so a program could see them and could lie about them:
+ * for programs of models that were not made to cheat.
+ */
+export interface UnittestTest {
+  readonly kind: "unittest";
+  /** Runs after the program and the setup code; its classes with `TestCase` among their bases are the tests. */
+  readonly source: string;
 }
 
 /** The function must answer like the reference program on every input (EvalPlus). */
@@ -37,7 +59,7 @@ export interface ReferenceTest {
 }
 
 /** One test of a task. */
-export type Test = AssertTest | StdinTest | ReferenceTest;
+export type Test = AssertTest | StdinTest | ReferenceTest | UnittestTest;
 
 /** A programming task as a solver may see it. Private tests are deliberately not a field: see {@link PrivateTests}. */
 export interface Task {
@@ -46,12 +68,24 @@ export interface Task {
   /** The problem in words (HumanEval: signature and docstring). */
   readonly prompt: string;
   readonly language: Language;
-  /** Name of the function that the tests call. */
+  /** Name of the function or class that the tests call. */
   readonly entryPoint?: string;
+  /** The start of a program, e.g. a class with a method to be filled in, shown with the prompt. */
+  readonly starterCode?: string;
   /** At least one. The solver may run them and read the result. */
   readonly publicTests: readonly Test[];
-  /** Source run after the program and before the tests (MBPP's `test_setup_code`). */
+  /**
+   * Source run before the program in its namespace, e.g. `from typing import *`. It is a source of its own: a program may
+   * begin with `from __future__ import …`, and its lines keep their numbers. Not shown to a solver.
+   */
+  readonly preamble?: string;
+  /** Source run after the program and before the tests (MBPP's `test_setup_code`); not with stdin tests. */
   readonly setupCode?: string;
+  /**
+   * Seconds of CPU time for a run with little to do, default 3. Runs with many calls or much input are allowed up to ten
+   * times as much, and every run is allowed ten times what the gold program takes.
+   */
+  readonly timeLimit?: number;
   /** A program known to pass every test, unless {@link goldProblem} says otherwise. Never shown to a generator or a verifier. */
   readonly goldProgram?: string;
   /** Why the gold program is known to fail its tests: what `tasks check` prints beside it. */

@@ -7,6 +7,8 @@ export function describeTest(test: Test): string {
       return test.source;
     case "stdin":
       return `Input:\n${test.stdin.trimEnd()}\nOutput:\n${test.stdout.trimEnd()}`;
+    case "unittest":
+      return test.source.trimEnd();
     case "reference":
       return `${test.entryPoint}(${test.inputs[0] ?? ""}) and ${test.inputs.length - 1} more inputs answer like the reference`;
   }

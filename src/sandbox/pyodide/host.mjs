@@ -160,7 +160,7 @@ async function prepare({ source, snapshotPath, makeSnapshot }) {
           const raised =
             '["raised","RecursionError: maximum recursion depth exceeded","RecursionError: maximum recursion depth exceeded"]';
           const what = /** @type {string} */ (steps[index])[0];
-          if (what === "P" || what === "S") send({ id, step: index, frame: `!${raised}` });
+          if ("BPS".includes(what)) send({ id, step: index, frame: `!${raised}` });
           else for (let rest = index; rest < steps.length; rest++) send({ id, step: rest, frame: raised });
           break;
         }

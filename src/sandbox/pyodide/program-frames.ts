@@ -4,18 +4,20 @@ import type { CallResult, ProgramEnd, ProgramJob } from "../sandbox.ts";
 import type { PoolOutcome } from "./interpreter-pool.ts";
 
 /** The texts that the runner's `step` function is called with, one after the other. */
-export function stepsOf({
-  program,
-  entryPoint,
-  setupCode,
-  calls,
-  encoding = "canonical",
-  stdin,
-}: ProgramJob): string[] {
-  if (stdin !== undefined) return [`I${program}`];
+export function stepsOf(job: ProgramJob): string[] {
+  const { calls, encoding = "canonical", keep } = job;
   const letter = encoding === "canonical" ? "C" : "T";
+  const steps = calls.map((call, index) =>
+    keep === undefined ? letter + call.trim() : `K${keep[index]} ${call.trim()}`,
+  );
+  return [...beginningOf(job), ...steps];
+}
+
+/** The steps before the calls. */
+function beginningOf({ preamble, program, entryPoint, setupCode, stdin }: ProgramJob): string[] {
+  if (stdin !== undefined) return [...(preamble ? [`A${preamble}`] : []), `I${program}`];
   const definition = `P${entryPoint?.split(".")[0] ?? ""}\n${program}`;
-  return [definition, ...(setupCode ? [`S${setupCode}`] : []), ...calls.map((call) => letter + call.trim())];
+  return [...(preamble ? [`B${preamble}`] : []), definition, ...(setupCode ? [`S${setupCode}`] : [])];
 }
 
 /**
@@ -23,7 +25,7 @@ export function stepsOf({
  * @throws SandboxError for any other.
  */
 export function readFrames(job: ProgramJob, { kind, frames, stdout }: PoolOutcome): ProgramEnd {
-  const before = job.setupCode && job.stdin === undefined ? 2 : 1;
+  const before = beginningOf(job).length;
   const calls: CallResult[] = [];
   for (const [index, frame] of frames.entries()) {
     const final = frame.startsWith("!");
@@ -32,7 +34,7 @@ export function readFrames(job: ProgramJob, { kind, frames, stdout }: PoolOutcom
     if (final && (what === "exited" || what === "out-of-memory") && parts.length === 1) return { kind: what, calls };
     if (what === "raised" && parts.length === 3 && final === index < before) {
       const raised = { kind: "raised", exception: printable(first, 400), traceback: printable(second, 600) } as const;
-      if (final) return raised;
+      if (final) return index === 0 && job.preamble ? { ...raised, during: "preamble" } : raised;
       calls.push(raised);
     } else if (index >= before && what === "value" && parts.length === 3 && !final) {
       calls.push({ kind: "value", encoded: first as string, shown: printable(second, 400) });

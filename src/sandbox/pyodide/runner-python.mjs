@@ -2,11 +2,12 @@
  * Python source of the program runner, shared by the backends that run Python: `step(text)` is called once per step of a
  * job and answers with one frame, ASCII JSON. The first character of a step says what to do: `P` run the program of a
  * function (the rest of the first line is its entry point, see `definition-python.mjs`), `I` run a whole program, from
- * standard input to its end, `S` run setup code in its namespace, `C` evaluate a call and encode its value canonically,
- * `T` the same with types kept.
+ * standard input to its end, `B` or `A` run a preamble in its namespace before `P` or `I`, `S` run setup code in it, `C`
+ * evaluate a call and encode its value canonically, `T` the same with types kept, `K` the same where the text begins with a
+ * name and a blank: a value that crosses as less than itself stays under that name.
  *
- * Frames: `["ok"]` after P, I and S; `["value", encoded, shown]`; `["raised", exception, traceback]` for a call. A frame
- * that starts with `!` ends the job: `!["raised", …]` from the program or setup code, `!["exited"]` (after I only with
+ * Frames: `["ok"]` after A, B, P, I and S; `["value", encoded, shown]`; `["raised", exception, traceback]` for a call. A
+ * frame that starts with `!` ends the job: `!["raised", …]` from a step before the calls, `!["exited"]` (after I only with
  * another status than 0), `!["out-of-memory"]`.
  *
  * A program shares the interpreter with this code and could replace it. That gains nothing: no expected value is ever in
@@ -22,6 +23,7 @@ ${ENCODING_PYTHON}
 import atexit, builtins, gc, linecache, sys, types
 
 FILE = '<program>'
+SOURCES = {'A': '<preamble>', 'B': '<preamble>', 'S': '<setup>'}
 MAX_TRACEBACK = 500
 MAX_FRAMES = 4
 ModuleType, modules, line_cache = types.ModuleType, sys.modules, linecache.cache
@@ -118,7 +120,6 @@ def end_program():
 
 
 def run_whole(text):
-    prepare_standard_streams()
     status = 0
     try:
         exec_(compile_(text, FILE, 'exec', 0, True), state['globals'])
@@ -128,35 +129,48 @@ def run_whole(text):
     return '["ok"]' if status == 0 else '!["exited"]'
 
 
-def begin_module(text, name):
+def begin_module(name):
     module = ModuleType(name)
     state['globals'] = module.__dict__
     state['module'] = module
     module.__dict__['__builtins__'] = builtins
-    state['lines'] = text.split('\n')
     modules['__main__'] = modules[name] = module
+
+
+def begin_program(text):
+    state['lines'] = text.split('\n')
     line_cache[FILE] = (len(text), None, [line + '\n' for line in state['lines']], FILE)
 
 
 def step(text):
     what, text = text[0], text[1:]
     try:
-        if what == 'I':
-            begin_module(text, '__main__')
-            return run_whole(text)
+        if what in 'ABPI' and state['globals'] is None:
+            # A function's module is not '__main__': what stands under that guard is no part of it.
+            begin_module('__main__' if what in 'AI' else 'program')
+            if what in 'AI':
+                prepare_standard_streams()
         if what == 'P':
             entry, _, text = text.partition('\n')
-            # Not '__main__': what stands under that guard is no part of a function.
-            begin_module(text, 'program')
+        if what in 'PI':
+            begin_program(text)
+        if what == 'I':
+            return run_whole(text)
+        if what == 'P':
             define(entry, text, state['globals'])
             return '["ok"]'
-        if what == 'S':
-            exec_(compile_(text, '<setup>', 'exec', 0, True), state['globals'])
+        if what in SOURCES:
+            exec_(compile_(text, SOURCES[what], 'exec', 0, True), state['globals'])
             return '["ok"]'
+        if what == 'K':
+            name, _, text = text.partition(' ')
         value = eval_(compile_(text, '<call>', 'eval', 0, True), state['globals'])
-        return '["value",' + quote(canonical(value) if what == 'C' else typed(value)) + ',' + quote(shown(value)) + ']'
+        encoded = canonical(value) if what == 'C' else typed(value)
+        if what == 'K' and ('["?"' in encoded or encoded.startswith('["#"')):
+            state['globals'][name] = value
+        return '["value",' + quote(encoded) + ',' + quote(shown(value)) + ']'
     except BaseException as e:
-        return failed(e, what != 'C' and what != 'T')
+        return failed(e, what not in 'CTK')
 `;
 
 /** What this backend adds: modules loaded ahead, an event loop without sockets, and a first run of every path. */

@@ -4,14 +4,20 @@
  */
 
 /**
- * @param {(kind: string) => unknown} standIn What an opaque value of the program (`1function`, `1object`) becomes.
+ * @param {(kind: string, source: string) => unknown} standIn What an opaque value of the program (`1function`, `1object`)
+ *   becomes; `source`: an expression of it in the program's realm, or `""` where there is none.
  */
 export function createDecoding(standIn) {
   const numeric = "Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 Float32 Float64 BigInt64 BigUint64";
   const typedArrays = numeric.split(" ").map((name) => `${name}Array`);
 
-  /** The value that parsed typed text stands for. @type {(json: any) => any} */
-  function build(json) {
+  /**
+   * The value that parsed typed text stands for; `source`: an expression of it in the program's realm, where there is one.
+   * @type {(json: any, source?: string) => any}
+   */
+  function build(json, source = "") {
+    /** @type {(key: string | number) => string} */
+    const inside = (key) => (source === "" ? "" : `${source}[${JSON.stringify(key)}]`);
     if (json === null || typeof json !== "object") return json;
     const [kind, body] = json;
     switch (kind) {
@@ -25,15 +31,15 @@ export function createDecoding(standIn) {
         /** @type {any[]} */
         const array = [];
         array.length = body.length;
-        for (const [index, item] of body.entries()) if (item?.[0] !== "hole") array[index] = build(item);
+        for (const [index, item] of body.entries()) if (item?.[0] !== "hole") array[index] = build(item, inside(index));
         return array;
       }
       case "object":
       case "bare": {
         const object = kind === "bare" ? Object.create(null) : {};
         for (let i = 0; i < body.length; i += 2) {
-          const property = { value: build(body[i + 1]), writable: true, enumerable: true, configurable: true };
-          Object.defineProperty(object, body[i], property);
+          const value = build(body[i + 1], inside(body[i]));
+          Object.defineProperty(object, body[i], { value, writable: true, enumerable: true, configurable: true });
         }
         return object;
       }
@@ -43,7 +49,7 @@ export function createDecoding(standIn) {
         return map;
       }
       case "Set":
-        return new Set(body.map(build));
+        return new Set(body.map((/** @type {any} */ item) => build(item)));
       case "Date":
         return new Date(build(body));
       case "RegExp":
@@ -51,11 +57,11 @@ export function createDecoding(standIn) {
       case "promise":
         return Promise.resolve(build(body));
       case "?":
-        return standIn(body);
+        return standIn(body, source);
       default:
         // Whoever wrote the text, nothing but arrays of numbers is made by name.
-        if (!typedArrays.includes(kind)) return standIn("1object");
-        return new /** @type {any} */ (globalThis)[kind](body.map(build));
+        if (!typedArrays.includes(kind)) return standIn("1object", "");
+        return new /** @type {any} */ (globalThis)[kind](body.map((/** @type {any} */ item) => build(item)));
     }
   }
 

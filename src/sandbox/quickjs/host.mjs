@@ -4,9 +4,9 @@
  *
  * Messages in: `{ prepare: { boot, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
  * `{ ready: true }`; per step `{ id, step, frame }` as soon as it is done; then `{ id, done: true, cpuMs }`. Steps are a
- * letter and a text: `I` standard input, `P` program, `A` a statement below it that may throw, `S` setup code, `C` and
- * `T` a call in canonical or typed encoding, `O` (no text) asks for what was printed; in a trusted process, plain texts
- * for the function that `boot` evaluates to.
+ * letter and a text: `I` standard input, `B` preamble, `P` program, `M` a statement below it that may throw, `S` setup
+ * code, `C` and `T` a call in canonical or typed encoding, `O` (no text) asks for what was printed; in a trusted process,
+ * plain texts for the function that `boot` evaluates to.
  * Frames are JSON arrays; one that starts with `!` is the last.
  */
 import { Worker } from "node:worker_threads";
@@ -109,11 +109,11 @@ function programSteps({ runtime, context, booted }, isLate) {
         return '["ok"]';
       }
       if (letter === "O") return `["printed",${context.getString(ask(printed))}]`;
-      const isProgram = letter !== "C" && letter !== "T";
-      const file = letter === "P" || letter === "A" ? "program.js" : letter === "S" ? "setup.js" : "call.js";
+      const isProgram = "BPMS".includes(letter ?? "");
+      const file = { B: "preamble.js", P: "program.js", M: "program.js", S: "setup.js" }[letter ?? ""] ?? "call.js";
       const result = context.evalCode(isProgram ? text : `(${text}\n)`, file, { type: "global" });
       if (isLate()) throw new TimedOut();
-      if (letter === "A") {
+      if (letter === "M") {
         if (!result.error) drain();
         ask(forgetExit);
         return '["ok"]';

@@ -4,19 +4,24 @@ import type { CallResult, ProgramEnd, ProgramJob } from "../sandbox.ts";
 import { unitsOf } from "./definition.ts";
 
 /** The texts that the host takes, one after the other. */
-export function stepsOf({
-  program,
-  entryPoint,
-  setupCode,
-  calls,
-  stdin,
-  encoding = "canonical",
-}: ProgramJob): string[] {
-  const setup = setupCode ? [`S${setupCode}`] : [];
-  if (stdin !== undefined) return [`I${stdin}`, `P${program}`, ...setup, "O"];
-  const { definition, after } = unitsOf(program, entryPoint?.split(".")[0] ?? "");
-  const source = [`P${definition}`, ...after.map((statement) => `A${statement}`), ...setup];
+export function stepsOf({ calls, encoding = "canonical", ...job }: ProgramJob): string[] {
+  const around = (source: readonly string[]): string[] => [
+    ...(job.preamble ? [`B${job.preamble}`] : []),
+    ...source,
+    ...(job.setupCode ? [`S${job.setupCode}`] : []),
+  ];
+  if (job.stdin !== undefined) return [`I${job.stdin}`, ...around([`P${job.program}`]), "O"];
+  const { definition, after } = unitsOf(job.program, job.entryPoint?.split(".")[0] ?? "");
+  const source = around([`P${definition}`, ...after.map((statement) => `M${statement}`)]);
   return [...source, ...calls.map((call) => (encoding === "canonical" ? "C" : "T") + call.trim())];
+}
+
+/** What became of the steps of a job. */
+export interface StepsOutcome {
+  readonly steps: readonly string[];
+  /** `frames[i]` answers `steps[i]`. */
+  readonly frames: readonly string[];
+  readonly timedOut: boolean;
 }
 
 /**
@@ -24,8 +29,7 @@ export function stepsOf({
  * only be the program's doing, which then has ended what was there to answer for it.
  * @throws SandboxError for too few frames, whose number is the host's affair.
  */
-export function readFrames(job: ProgramJob, frames: readonly string[], timedOut: boolean): ProgramEnd {
-  const steps = stepsOf(job);
+export function readFrames(job: ProgramJob, { steps, frames, timedOut }: StepsOutcome): ProgramEnd {
   const calls: CallResult[] = [];
   let stdout: string | undefined;
   for (const [index, frame] of frames.entries()) {
@@ -36,7 +40,7 @@ export function readFrames(job: ProgramJob, frames: readonly string[], timedOut:
     if (final && parts.length === 1 && (what === "timed-out" || what === "out-of-memory")) return { kind: what, calls };
     if (what === "raised" && parts.length === 3 && final === !isCall) {
       const raised = describeRaised(job, first, second);
-      if (final) return { kind: "raised", ...raised };
+      if (final) return { kind: "raised", ...raised, ...(steps[index]?.[0] === "B" && { during: "preamble" }) };
       calls.push({ kind: "raised", ...raised });
     } else if (what === "value" && parts.length === 3 && isCall && !final) {
       calls.push({ kind: "value", encoded: first, shown: printable(second, 400) });

@@ -41,8 +41,9 @@ export async function createQuickjsSandbox(options: QuickjsSandboxOptions = {}):
     close: () => pool.close(),
     async run(job, signal) {
       const { cpuTimeMs, memoryBytes } = job.limits;
-      const outcome = await pool.run({ steps: stepsOf(job), cpuTimeMs, memoryBytes }, signal);
-      const end = readFrames(job, outcome.frames, outcome.kind === "timed-out");
+      const steps = stepsOf(job);
+      const { frames, kind, ...outcome } = await pool.run({ steps, cpuTimeMs, memoryBytes }, signal);
+      const end = readFrames(job, { steps, frames, timedOut: kind === "timed-out" });
       return { ...end, cpuTimeMs: outcome.cpuTimeMs };
     },
   };
