@@ -74,12 +74,13 @@ describe("a comparison of generators", () => {
       taskIds: ["t0", "t1"],
       generators: [
         { ...evaluation("base", [[true]]), failures: [{ kind: "SandboxError", key: "t1", message: "down" }] },
-        evaluation("new", [[true], [false]]),
+        { ...evaluation("new", [[true]]), failures: [{ kind: "RefusedError", key: "t1", message: "flagged" }] },
       ],
       pairs: [["base", "new"]],
       seed: 1,
     });
-    expect(partial.failures).toEqual({ base: 1, new: 0 });
+    expect(partial.failures).toEqual({ base: 1, new: 1 });
+    expect(partial.refused).toEqual({ base: 0, new: 1 });
     expect(partial.solveRates[0]?.solved).toMatchObject({ mean: 1, taskCount: 1 });
     expect(partial.differences[0]?.difference.taskCount).toBe(1);
   });

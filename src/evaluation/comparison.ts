@@ -1,4 +1,5 @@
 /** Solve rates of several generators by every protocol, and the paired differences that tell what each part added. */
+import { countRefused } from "../rollout/collect.ts";
 import type { SelectionRule } from "../search/selection-rules.ts";
 import type { GeneratorEvaluation, TaskEvaluation } from "./evaluate-generator.ts";
 import { auc, rankingAccuracy } from "./ranking.ts";
@@ -61,6 +62,8 @@ export interface Comparison {
   /** Tasks asked for; those that could not be evaluated are counted in `failures`. */
   readonly taskCount: number;
   readonly failures: Readonly<Record<string, number>>;
+  /** How many of the failures are refusals of a server. */
+  readonly refused: Readonly<Record<string, number>>;
   readonly solveRates: readonly SolveRate[];
   readonly differences: readonly Difference[];
   readonly verifier: readonly VerifierExamination[];
@@ -118,6 +121,7 @@ export function compareGenerators(request: ComparisonRequest): Comparison {
   return {
     taskCount: taskIds.length,
     failures: Object.fromEntries(generators.map(({ name, failures }) => [name, failures.length])),
+    refused: Object.fromEntries(generators.map(({ name, failures }) => [name, countRefused(failures).refused])),
     solveRates,
     differences: [...betweenGenerators, ...betweenProtocols],
     verifier: generators.map(examineVerifier).filter((examination) => examination !== null),

@@ -80,7 +80,9 @@ export function renderComparison(comparison: Comparison, options: RenderOptions)
   }
   const failed = Object.entries(comparison.failures).filter(([, count]) => count > 0);
   for (const [generator, count] of failed) {
-    blocks.push(`${count} tasks could not be evaluated for ${generator} and are left out of its rates.`);
+    const refused = comparison.refused[generator] ?? 0;
+    const why = refused > 0 ? `, ${refused} of them refused by the server` : "";
+    blocks.push(`Left out of the rates of ${generator}, as they could not be evaluated: ${count} of the tasks${why}.`);
   }
   return blocks.join("\n\n");
 }

@@ -52,7 +52,7 @@ export function readBody(body: string): unknown {
     throw new AnswerError(`the answer is ${what} (${body.length} characters): ${quote(body)}`);
   }
   const complaint = complaintIn(value);
-  if (complaint !== null) throw new AnswerError(`an error as answer: ${complaint.text}`, { complaint });
+  if (complaint !== null) throw new AnswerError(`an error under status 200: ${complaint.text}`, { complaint });
   return value;
 }
 
@@ -74,7 +74,7 @@ const filterReasons = /filter|safety|moderation|prohibited|blocklist|recitation|
 
 function readChoice(choice: ReturnType<typeof fieldsOf>, counts: TokenCounts | null): AnsweredChoice {
   const complaint = complaintIn({ error: choice["error"] });
-  if (complaint !== null) throw new AnswerError(`an error as answer: ${complaint.text}`, { complaint });
+  if (complaint !== null) throw new AnswerError(`an error under status 200: ${complaint.text}`, { complaint });
   const finish = wordsOf(choice["finish_reason"]);
   const message = fieldsOf(choice["message"]);
   const hasMessage = Object.keys(message).length > 0;

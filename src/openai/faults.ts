@@ -121,7 +121,7 @@ function classifyWords(text: string): Fault {
 
 /** LM Studio, llama.cpp, Ollama, vLLM, OpenAI: no such endpoint, or no such model. */
 const addressWords =
-  /unexpected endpoint|(?:unknown|invalid|no such) (?:endpoint|url|path|route|model)|cannot (?:get|post) \/|model_not_found|model ['"`\\\w./:-]+ (?:not found|does not exist|is not found)|endpoint .{0,80}not found|^.{0,40}\bnot found["}\s]*$/i;
+  /unexpected endpoint|(?:unknown|invalid|no such) (?:endpoint|url|path|route|model)|cannot (?:get|post) \/|model_not_found|model ['"`\\\w./:-]+ (?:not found|does not exist|is not found)|endpoint .{0,80}not found|^.{0,60}\bnot found["}\s]*$/i;
 const keyWords = /invalid_api_key|(?:invalid|incorrect|missing|no) (?:api )?key|authentication_error|unauthori[sz]ed/i;
 const quotaWords =
   /insufficient_quota|billing|insufficient (?:credit|balance|fund|quota)|requires more credits|arrear/i;
