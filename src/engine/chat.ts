@@ -19,6 +19,7 @@ import type { SpecialTokens } from "./special-tokens.ts";
 import { compileTemplate, TemplateRefusal, type RenderTemplate } from "./template-interpreter.ts";
 import { templateProbes } from "./template-probes.ts";
 import type { AddedToken } from "./tokenizer-files.ts";
+import { isUnicodeSpace, trim, type Ends } from "./white-space.ts";
 
 /** A control token, or plain text. */
 export type ChatPart = { readonly token: number } | { readonly text: readonly TextPiece[] };
@@ -223,17 +224,17 @@ function fillText(skeleton: Skeleton, contents: readonly ContentPieces[]): strin
  * The text without the white space that control tokens beside it take: those with `rstrip` what follows them, those with
  * `lstrip` what is before them. What stands apart is left whole.
  */
-function takeSpaces(pieces: readonly TextPiece[], at: { readonly start: boolean; readonly end: boolean }): TextPiece[] {
+function takeSpaces(pieces: readonly TextPiece[], at: Ends): TextPiece[] {
   const kept = pieces.filter(({ text, apart }) => apart || text !== "");
-  const trim = (index: 0 | -1, pattern: RegExp): void => {
+  const take = (index: 0 | -1, end: Ends): void => {
     for (let piece = kept.at(index); piece !== undefined && !piece.apart; piece = kept.at(index)) {
-      const text = piece.text.replace(pattern, "");
+      const text = trim(piece.text, end, isUnicodeSpace);
       kept.splice(index, 1, ...(text === "" ? [] : [{ text, apart: false }]));
       if (text !== "") return;
     }
   };
-  if (at.start) trim(0, /^\p{White_Space}+/u);
-  if (at.end) trim(-1, /\p{White_Space}+$/u);
+  if (at.start) take(0, { start: true, end: false });
+  if (at.end) take(-1, { start: false, end: true });
   return kept;
 }
 
