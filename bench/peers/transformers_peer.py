@@ -110,7 +110,7 @@ THOUGHTLESS = (
 )
 THOUGHTS = [
     {"role": "user", "content": "Add. </think>"},
-    {"role": "assistant", "content": "<think>\nA sum.\n</think>\n\n    return sum(xs) "},
+    {"role": "assistant", "content": "<think>\nA sum.\n</think>\n\nreturn sum(xs) "},
     {"role": "user", "content": "No."},
 ]
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "0" + "\nsize 100000\n"
@@ -155,7 +155,7 @@ MEANINGS = {
     "added tokens with single_word": dict(files={"tokenizer.json": flagged(single_word=True)}, refused="single_word"),
     "first token of special_tokens_map.json": dict(
         files={
-            "special_tokens_map.json": dict(bos_token=dict(content="<|eom_id|>", lstrip=False, rstrip=False)),
+            "special_tokens_map.json": dict(bos_token=dict(content="<|end_header_id|>", lstrip=False, rstrip=False)),
             "chat_template.jinja": "{{ bos_token }}" + TEMPLATE,
         }
     ),
