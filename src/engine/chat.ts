@@ -37,6 +37,9 @@ export interface RenderOptions {
 /** A rendered conversation without its contents. */
 type Skeleton = readonly (AddedToken | string | ContentSlot)[];
 
+/** Where templates come from. */
+const SOURCE = "chat_template.jinja or tokenizer_config.json";
+
 /** Skeletons remembered at most; then the memory starts afresh. */
 const CACHE_LIMIT = 1000;
 
@@ -55,7 +58,7 @@ export class ChatTemplate {
       this.#template = compileTemplate(template);
     } catch (error) {
       const fields = { key: "chat_template", found: template };
-      throw new ConfigError("tokenizer_config.json: chat_template cannot be parsed", fields, { cause: error });
+      throw new ConfigError(`${SOURCE}: chat_template cannot be parsed`, fields, { cause: error });
     }
     this.#special = special;
     const names = [...special.added.keys(), ...special.foreign.keys()];
@@ -69,7 +72,7 @@ export class ChatTemplate {
         // A template may refuse roles, and an order of roles; or know no system, and fail at it.
         if (error.cause instanceof TemplateRefusal || conversation[0]!.role === "system") continue;
         const reason = error.cause instanceof Error ? error.cause.message : "";
-        const message = `chat_template fails at a conversation: ${reason}; expected one that @huggingface/jinja can run: write one into chat_template.jinja`;
+        const message = `${SOURCE}: chat_template fails at a conversation: ${reason}; expected one that @huggingface/jinja can run: write one into chat_template.jinja`;
         throw new ConfigError(message, { key: "chat_template" }, { cause: error.cause });
       }
     }
@@ -200,7 +203,7 @@ export class ChatTemplate {
     };
     const { role, content } = conversation.find((_, i) => isChanged(i)) ?? conversation.at(-1)!;
     const found = JSON.stringify(content.slice(0, 80));
-    const message = `chat_template changes what stands in a message of role ${role}: ${found}; expected a template that puts contents in as they are or trimmed: write one into chat_template.jinja`;
+    const message = `${SOURCE}: chat_template changes what stands in a message of role ${role}: ${found}; expected a template that puts contents in as they are or trimmed: write one into chat_template.jinja`;
     throw new ConfigError(message, { key: "chat_template", role, found });
   }
 }
