@@ -36,14 +36,19 @@ const readJson = async (file) => JSON.parse(await readFile(join(directory, file)
 runPeer("write");
 /** @type {string[]} */
 const cases = await readJson("cases.json");
+/** Names of what must be refused, and the message, or why there is none. @type {Map<string, { found: string, good: boolean }>} */
+const refusals = new Map();
 /** @type {Map<string, Row>} */
 const rows = new Map();
-for (const name of cases) rows.set(name, await openTheirs(name));
+for (const name of cases) if (!(await isRefused(name))) rows.set(name, await openTheirs(name));
 rows.set("own", await makeOwn());
 await writeFile(join(directory, "written.json"), JSON.stringify([...rows.keys()]));
 /** @type {Map<string, { name: string, values: number }>} */
 const adapters = new Map();
-for (const name of await readJson("adapters.json")) adapters.set(name, await openAdapter(name));
+for (const name of await readJson("adapters.json")) {
+  if (!(await isRefused(name))) adapters.set(name, await openAdapter(name));
+}
+await writeFile(join(directory, "written-adapters.json"), JSON.stringify([...adapters.keys()]));
 runPeer("check");
 const checked = await readJson("checked.json");
 
@@ -84,13 +89,34 @@ for (const [name, row] of adapters) {
   const cells = [row.name, value(row.values), value(there.values), there.class, value(there.merged), there.trained];
   console.log(`| ${cells.join(" | ")} | ${gradient} |`);
 }
+console.log("\n| not read | refused with |");
+console.log("| --- | --- |");
+for (const [name, { found, good }] of refusals) console.log(`| ${name} | ${mark(good, found)} |`);
 console.log(
   failures === 0
-    ? `${rows.size} models, ${adapters.size} adapters: all agree (values within ${TOLERANCE}, gradients within ${GRADIENT_TOLERANCE} of their greatest)`
+    ? `${rows.size} models, ${adapters.size} adapters: all agree, ${refusals.size} refused (values within ${TOLERANCE}, gradients within ${GRADIENT_TOLERANCE} of their greatest)`
     : `${failures} differences (marked with !); files are in ${directory}`,
 );
 if (failures === 0 && process.argv[2] === undefined) await rm(directory, { recursive: true });
 process.exitCode = failures === 0 ? 0 : 1;
+
+/** Opens what must be refused, if it is one of those. @param {string} name @returns {Promise<boolean>} */
+async function isRefused(name) {
+  /** @type {{ name: string, refused?: string }} */
+  const given = await readJson(join(name, "peer.json"));
+  if (given.refused === undefined) return false;
+  const { refused } = given;
+  try {
+    const model = await loadEmbeddedModel({ directory: join(directory, name), threads: 1 });
+    await model.close();
+    refusals.set(given.name, { found: "opened", good: false });
+  } catch (error) {
+    const { name: kind, message } = /** @type {Error} */ (error);
+    const good = kind === "ConfigError" && message.includes(refused);
+    refusals.set(given.name, { found: message.replaceAll(`${directory}/`, "").replaceAll("|", "\\|"), good });
+  }
+  return true;
+}
 
 /** @param {string} name @returns {Promise<Row>} */
 async function openTheirs(name) {

@@ -96,6 +96,76 @@ LLAMA3 = {
 }
 QWEN3 = dict(head_dim=24)
 BIASES = dict(attention_bias=True, mlp_bias=True)
+OLD = "{% for m in messages %}OLD {{ m.content }}{% endfor %}"
+SPACED = (
+    "{% for m in messages %}{{ ' <|start_header_id|> ' + m.role + ' <|end_header_id|>\n' }}"
+    "{{ m.content + '\n <|eot_id|> \n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|> assistant <|end_header_id|>\n' }}{% endif %}"
+)
+THOUGHTLESS = (
+    "{% for m in messages %}{% set content = m.content %}{% if m.role == 'assistant' and '</think>' in content %}"
+    "{% set content = content.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' + content + '<|eot_id|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+THOUGHTS = [
+    {"role": "user", "content": "Add. </think>"},
+    {"role": "assistant", "content": "<think>\nA sum.\n</think>\n\nreturn sum(xs) "},
+    {"role": "user", "content": "No."},
+]
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "0" + "\nsize 100000\n"
+TEMPLATE = HEADERS["llama3"][1]
+
+
+def configured(template, **files):
+    """The template in tokenizer_config.json, and no file of its own but those named."""
+    return dict(files={"chat_template.jinja": None, "tokenizer_config.json": dict(chat_template=template), **files})
+
+
+def flagged(**flags):
+    """Flags for all added tokens."""
+    return lambda json: {**json, "added_tokens": [{**token, **flags} for token in json["added_tokens"]]}
+
+
+def normalized(*steps):
+    return {"tokenizer.json": lambda json: {**json, "normalizer": {"type": "Sequence", "normalizers": list(steps)}}}
+
+
+# What else the files of a checkpoint can say: how they are changed, and what refuses them where they are not read.
+MEANINGS = {
+    "template of its file before tokenizer_config.json": dict(
+        files={"tokenizer_config.json": dict(chat_template=OLD), "chat_template.json": dict(chat_template=OLD)}
+    ),
+    "template of tokenizer_config.json before chat_template.json": configured(
+        TEMPLATE, **{"chat_template.json": dict(chat_template=OLD)}
+    ),
+    "template of a list": configured([dict(name="rag", template=OLD), dict(name="default", template=TEMPLATE)]),
+    "template of a folder": configured(
+        OLD,
+        **{"additional_chat_templates/default.jinja": TEMPLATE, "additional_chat_templates/tool_use.jinja": OLD},
+    ),
+    "template without past thoughts": dict(files={"chat_template.jinja": THOUGHTLESS}, conversation=THOUGHTS),
+    "template that changes contents": dict(
+        files={"chat_template.jinja": TEMPLATE.replace("| trim", "| tojson")}, refused="chat_template changes"
+    ),
+    "added tokens with lstrip and rstrip": dict(
+        files={"chat_template.jinja": SPACED, "tokenizer.json": flagged(lstrip=True, rstrip=True)}
+    ),
+    "added tokens with rstrip": dict(files={"chat_template.jinja": SPACED, "tokenizer.json": flagged(rstrip=True)}),
+    "added tokens with single_word": dict(files={"tokenizer.json": flagged(single_word=True)}, refused="single_word"),
+    "first token of special_tokens_map.json": dict(
+        files={
+            "special_tokens_map.json": dict(bos_token=dict(content="<|end_header_id|>", lstrip=False, rstrip=False)),
+            "chat_template.jinja": "{{ bos_token }}" + TEMPLATE,
+        }
+    ),
+    "no end token but the model's": dict(files={"tokenizer_config.json": dict(eos_token=None)}),
+    "normalizer of nothing": dict(files=normalized()),
+    "normalizer in sequences": dict(files=normalized({"type": "Sequence", "normalizers": [{"type": "NFC"}]})),
+    "normalizer that is another": dict(files=normalized({"type": "Lowercase"}), refused="normalizer"),
+    "head that is tied and differs": dict(files={"config.json": dict(tie_word_embeddings=True)}, refused="lm_head"),
+    "Git LFS pointer": dict(files={"model.safetensors": POINTER}, refused="Git LFS pointer"),
+}
 # name: configuration class, tokenizer, what is special about it, how it is written
 CASES = {
     "llama, untied": (LlamaConfig, "llama3", {}, {}),
@@ -136,6 +206,7 @@ CASES = {
         dict(dtype=torch.bfloat16, shards="60KB"),
     ),
     "qwen3, score": (Qwen3Config, "qwen", QWEN3, dict(score=True)),
+    **{name: (LlamaConfig, "llama3", {}, how) for name, how in MEANINGS.items()},
 }
 
 
@@ -163,12 +234,52 @@ ADAPTERS = {
         dict(r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "up_proj"], layers_to_transform=[1]),
         dict(dtype=torch.bfloat16),
     ),
+    "llama, tied: a pattern of modules, without one layer": (
+        "llama, tied",
+        dict(r=2, lora_alpha=4, target_modules=r".*\.(q|up)_proj", exclude_modules=r".*layers\.1\..*"),
+        {},
+    ),
+    "llama, tied: begun gaussian": ("llama, tied", dict(r=2, lora_alpha=4, init_lora_weights="gaussian"), {}),
+    "llama, untied: begun as PiSSA, saved without": (
+        "llama, untied",
+        dict(r=2, lora_alpha=4, init_lora_weights="pissa"),
+        dict(converted=True),
+    ),
+    "begun as PiSSA": ("llama, untied", dict(r=2, init_lora_weights="pissa"), dict(refused="init_lora_weights")),
+    "begun as OLoRA": ("llama, untied", dict(r=2, init_lora_weights="olora"), dict(refused="init_lora_weights")),
+    "ranks by pattern": ("llama, untied", dict(r=2, rank_pattern={"q_proj": 3}), dict(refused="rank_pattern")),
+    "DoRA": ("llama, untied", dict(r=2, use_dora=True), dict(refused="use_dora")),
+    "tokens trained": (
+        "llama, untied",
+        dict(r=2, trainable_token_indices=[5, 6]),
+        dict(refused="trainable_token_indices"),
+    ),
     "llama with a score head: all": (
         "llama, untied",
         dict(r=4, lora_alpha=8, target_modules=LINEAR, task_type="SEQ_CLS"),
         dict(score=True),
     ),
 }
+
+
+def edit(place, files):
+    """Changes files: to a text, by keys of a JSON file or a function of it, or None to take it away."""
+    for name, change in files.items():
+        path = f"{place}/{name}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if change is None:
+            os.remove(path)
+        elif isinstance(change, str):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(change)
+        else:
+            before = {}
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    before = json.load(file)
+            after = change(before) if callable(change) else {**before, **change}
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(after, file)
 
 
 def spread(model, seed):
@@ -238,9 +349,16 @@ def write(directory):
             model.generation_config.eos_token_id = [tokenizer.eos_token_id, 4, 1]
         model.to(how.get("dtype", torch.float32)).save_pretrained(place, max_shard_size=how.get("shards", "5GB"))
         tokenizer.save_pretrained(place)
+        edit(place, how.get("files", {}))
+        names.append(str(number))
+        if "refused" in how:
+            write_json(f"{place}/peer.json", {"name": name, "refused": how["refused"]})
+            continue
 
         model = load(place, score)
-        chat = tokenizer.apply_chat_template(CONVERSATION, add_generation_prompt=True, return_dict=False)
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        conversation = how.get("conversation", CONVERSATION)
+        chat = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, return_dict=False)
         generator = torch.Generator().manual_seed(number)
         # Without the pad token (4): transformers looks for the score before it, and gives its embedding no gradient.
         tokens = chat + (5 + torch.randint(0, 390, (90,), generator=generator)).tolist()
@@ -249,7 +367,7 @@ def write(directory):
             "score": score,
             "files": sorted(os.listdir(place)),
             "texts": [[text, tokenizer.encode(text, add_special_tokens=False)] for text in TEXTS],
-            "conversation": CONVERSATION,
+            "conversation": conversation,
             "chat": chat,
             "tokens": tokens,
         }
@@ -258,12 +376,14 @@ def write(directory):
             if not score:
                 ids = model.generate(torch.tensor([chat]), max_new_tokens=40, do_sample=False, pad_token_id=4)
                 sample["greedy"] = ids[0, len(chat) :].tolist()
-        names.append(str(number))
-        with open(f"{directory}/{number}/peer.json", "w", encoding="utf-8") as file:
-            json.dump(sample, file)
-    with open(f"{directory}/cases.json", "w", encoding="utf-8") as file:
-        json.dump(names, file)
+        write_json(f"{place}/peer.json", sample)
+    write_json(f"{directory}/cases.json", names)
     write_adapters(directory)
+
+
+def write_json(path, value):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file)
 
 
 def write_adapters(directory):
@@ -276,15 +396,24 @@ def write_adapters(directory):
         cls = AutoModelForSequenceClassification if score else AutoModelForCausalLM
         model = cls.from_pretrained(base_place, dtype=torch.float32, **(dict(num_labels=1) if score else {}))
         model = get_peft_model(model, LoraConfig(**{"task_type": "CAUSAL_LM", **settings}))
+        case = f"adapter-{number}"
+        place = f"{directory}/{case}"
+        begun = dict(path_initial_model_for_weight_conversion=f"{place}-begun") if how.get("converted") else {}
+        if begun:
+            model.peft_config["default"].init_lora_weights = True
+            model.save_pretrained(f"{place}-begun")
+            model.peft_config["default"].init_lora_weights = settings["init_lora_weights"]
         generator = torch.Generator().manual_seed(number)
         for key, parameter in model.named_parameters():
             if parameter.requires_grad:
                 parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
                 parameter.data = parameter.data.to(how.get("dtype", torch.float32))
-        case = f"adapter-{number}"
-        place = f"{directory}/{case}"
-        model.save_pretrained(place)
-        config = model.peft_config["default"]
+        model.save_pretrained(place, **begun)
+        names.append(case)
+        if "refused" in how:
+            write_json(f"{place}/peer.json", {"name": name, "refused": how["refused"]})
+            continue
+        config = LoraConfig.from_pretrained(place)
         alpha = config.lora_alpha * (config.r**0.5 if config.use_rslora else 1)
         adapted = [key for key in model.state_dict() if key.endswith(".lora_A.default.weight")]
         targets = [module for module in LINEAR if any(f".{module}." in key for key in adapted)]
@@ -298,11 +427,8 @@ def write_adapters(directory):
             "tokens": tokens,
             "values": given,
         }
-        with open(f"{place}/peer.json", "w", encoding="utf-8") as file:
-            json.dump(sample, file)
-        names.append(case)
-    with open(f"{directory}/adapters.json", "w", encoding="utf-8") as file:
-        json.dump(names, file)
+        write_json(f"{place}/peer.json", sample)
+    write_json(f"{directory}/adapters.json", names)
 
 
 def check(directory):
@@ -336,7 +462,7 @@ def check(directory):
                 worst = max(worst, ((found - step).abs().max() / step.abs().max().clamp_min(1e-9)).item())
             result["gradients"] = worst
         results[case] = result
-    for case in json.load(open(f"{directory}/adapters.json", encoding="utf-8")):
+    for case in json.load(open(f"{directory}/written-adapters.json", encoding="utf-8")):
         results[case] = check_adapter(directory, case)
     with open(f"{directory}/checked.json", "w", encoding="utf-8") as file:
         json.dump(results, file)

@@ -52,7 +52,7 @@ describe("a template that changes contents is refused when opened", () => {
     "where they are of a certain kind": "m.content if '{{' not in m.content else 'code'",
   };
   for (const [name, content] of Object.entries(changes)) {
-    it(name, () => {
+    it(`${name}`, () => {
       const chat_template = eachMessage(content);
       expect(() => open({ chat_template })).toThrow(ConfigError);
       expect(() => open({ chat_template })).toThrow(/chat_template .*; expected .*chat_template\.jinja/s);
@@ -184,7 +184,7 @@ describe("control tokens that take the white space beside them", () => {
     ],
   };
   for (const [name, [flag, expected]] of Object.entries(cases)) {
-    it(name, () => {
+    it(`${name}`, () => {
       const tokenizer = open({ chat_template: spaced }, all(flag));
       expect(textOf(tokenizer, conversation)).toBe(expected);
     });

@@ -19,6 +19,7 @@ import type { SpecialTokens } from "./special-tokens.ts";
 import { compileTemplate, TemplateRefusal, type RenderTemplate } from "./template-interpreter.ts";
 import { templateProbes } from "./template-probes.ts";
 import type { AddedToken } from "./tokenizer-files.ts";
+import { isUnicodeSpace, trim, type Ends } from "./white-space.ts";
 
 /** A control token, or plain text. */
 export type ChatPart = { readonly token: number } | { readonly text: readonly TextPiece[] };
@@ -35,6 +36,9 @@ export interface RenderOptions {
 
 /** A rendered conversation without its contents. */
 type Skeleton = readonly (AddedToken | string | ContentSlot)[];
+
+/** Where templates come from. */
+const SOURCE = "chat_template.jinja or tokenizer_config.json";
 
 /** Skeletons remembered at most; then the memory starts afresh. */
 const CACHE_LIMIT = 1000;
@@ -54,7 +58,7 @@ export class ChatTemplate {
       this.#template = compileTemplate(template);
     } catch (error) {
       const fields = { key: "chat_template", found: template };
-      throw new ConfigError("tokenizer_config.json: chat_template cannot be parsed", fields, { cause: error });
+      throw new ConfigError(`${SOURCE}: chat_template cannot be parsed`, fields, { cause: error });
     }
     this.#special = special;
     const names = [...special.added.keys(), ...special.foreign.keys()];
@@ -68,7 +72,7 @@ export class ChatTemplate {
         // A template may refuse roles, and an order of roles; or know no system, and fail at it.
         if (error.cause instanceof TemplateRefusal || conversation[0]!.role === "system") continue;
         const reason = error.cause instanceof Error ? error.cause.message : "";
-        const message = `chat_template fails at a conversation: ${reason}; expected one that @huggingface/jinja can run: write one into chat_template.jinja`;
+        const message = `${SOURCE}: chat_template fails at a conversation: ${reason}; expected one that @huggingface/jinja can run: write one into chat_template.jinja`;
         throw new ConfigError(message, { key: "chat_template" }, { cause: error.cause });
       }
     }
@@ -199,7 +203,7 @@ export class ChatTemplate {
     };
     const { role, content } = conversation.find((_, i) => isChanged(i)) ?? conversation.at(-1)!;
     const found = JSON.stringify(content.slice(0, 80));
-    const message = `chat_template changes what stands in a message of role ${role}: ${found}; expected a template that puts contents in as they are or trimmed: write one into chat_template.jinja`;
+    const message = `${SOURCE}: chat_template changes what stands in a message of role ${role}: ${found}; expected a template that puts contents in as they are or trimmed: write one into chat_template.jinja`;
     throw new ConfigError(message, { key: "chat_template", role, found });
   }
 }
@@ -223,17 +227,17 @@ function fillText(skeleton: Skeleton, contents: readonly ContentPieces[]): strin
  * The text without the white space that control tokens beside it take: those with `rstrip` what follows them, those with
  * `lstrip` what is before them. What stands apart is left whole.
  */
-function takeSpaces(pieces: readonly TextPiece[], at: { readonly start: boolean; readonly end: boolean }): TextPiece[] {
+function takeSpaces(pieces: readonly TextPiece[], at: Ends): TextPiece[] {
   const kept = pieces.filter(({ text, apart }) => apart || text !== "");
-  const trim = (index: 0 | -1, pattern: RegExp): void => {
+  const take = (index: 0 | -1, end: Ends): void => {
     for (let piece = kept.at(index); piece !== undefined && !piece.apart; piece = kept.at(index)) {
-      const text = piece.text.replace(pattern, "");
+      const text = trim(piece.text, end, isUnicodeSpace);
       kept.splice(index, 1, ...(text === "" ? [] : [{ text, apart: false }]));
       if (text !== "") return;
     }
   };
-  if (at.start) trim(0, /^\p{White_Space}+/u);
-  if (at.end) trim(-1, /\p{White_Space}+$/u);
+  if (at.start) take(0, { start: true, end: false });
+  if (at.end) take(-1, { start: false, end: true });
   return kept;
 }
 

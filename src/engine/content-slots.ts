@@ -1,6 +1,6 @@
 /** Places for contents in a rendered conversation: how a template is made to show where it puts them. */
 import type { ChatMessage } from "./engine.ts";
-import { isPythonSpace } from "./python-space.ts";
+import { trim } from "./white-space.ts";
 
 /** Where a piece of a message's content goes; a template may take away white space at its ends. */
 export interface ContentSlot {
@@ -27,16 +27,26 @@ export const SLOT_PATTERN = `${PAD}?${OPEN}\\d+\\.\\d+${CLOSE}${PAD}?`;
 export const wholeContent = ({ content }: ChatMessage): ContentPieces => [content];
 
 /** What reasoning models write around their thoughts, which their templates look for in past answers. */
-const THOUGHT_MARK = /(\p{White_Space}*<\/?think>\p{White_Space}*)/u;
+const THOUGHT_MARK = /(<\/?think>)/;
 
 /**
- * An answer is cut at the marks of thoughts. Of other messages the contents are wholes; those that are white space or
- * nothing, which a template may ask for, are shown to it as they are.
+ * An answer is cut at the marks of thoughts, with the white space around them. Of other messages the contents are wholes;
+ * those that are white space or nothing, which a template may ask for, are shown to it as they are.
  */
 export function thoughtfulContent({ role, content }: ChatMessage): ContentPieces {
   if (content === "") return [];
-  if (role === "assistant") return content.split(THOUGHT_MARK);
-  return [...content].every(isPythonSpace) ? ["", content] : [content];
+  if (role !== "assistant") return trim(content, { start: true, end: true }) === "" ? ["", content] : [content];
+  const pieces = content.split(THOUGHT_MARK);
+  for (let i = 0; i < pieces.length; i += 2) {
+    const piece = pieces[i]!;
+    const [isFirst, isLast] = [i === 0, i === pieces.length - 1];
+    const start = isFirst ? piece : trim(piece, { start: true, end: false });
+    const kept = isLast ? start : trim(start, { start: false, end: true });
+    if (!isFirst) pieces[i - 1]! += piece.slice(0, piece.length - start.length);
+    if (!isLast) pieces[i + 1] = start.slice(kept.length) + pieces[i + 1]!;
+    pieces[i] = kept;
+  }
+  return pieces;
 }
 
 /** What the template is given in place of the content. An empty piece of several is left out. */
@@ -53,10 +63,6 @@ export function readSlot(match: string): ContentSlot {
 }
 
 /** A piece as it stands in its slot; white space is what Python's `strip` takes for it. */
-export function fillSlot(slot: ContentSlot, piece: string): string {
-  let start = 0;
-  let end = piece.length;
-  if (slot.trimsStart) while (start < end && isPythonSpace(piece[start]!)) start++;
-  if (slot.trimsEnd) while (end > start && isPythonSpace(piece[end - 1]!)) end--;
-  return piece.slice(start, end);
+export function fillSlot({ trimsStart, trimsEnd }: ContentSlot, piece: string): string {
+  return trim(piece, { start: trimsStart, end: trimsEnd });
 }

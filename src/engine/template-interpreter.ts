@@ -3,7 +3,7 @@
  * here it trims as Python does.
  */
 import { Template } from "@huggingface/jinja";
-import { isPythonSpace } from "./python-space.ts";
+import { isPythonSpace, trim, type Ends } from "./white-space.ts";
 
 /** What the template itself raises, of a conversation that it does not know. */
 export class TemplateRefusal extends Error {}
@@ -29,15 +29,10 @@ const FUNCTIONS = {
 };
 
 /** Python's `str.strip`: of white space, or of any of the characters. */
-function strip(value: unknown, characters: unknown, at: { readonly start: boolean; readonly end: boolean }): string {
-  const text = [...String(value ?? "")];
+function strip(value: unknown, characters: unknown, at: Ends): string {
   const isTaken = (character: string): boolean =>
     typeof characters === "string" ? characters.includes(character) : isPythonSpace(character);
-  let start = 0;
-  let end = text.length;
-  if (at.start) while (start < end && isTaken(text[start]!)) start++;
-  if (at.end) while (end > start && isTaken(text[end - 1]!)) end--;
-  return text.slice(start, end).join("");
+  return trim(String(value ?? ""), at, isTaken);
 }
 
 /** As much of the syntax tree's nodes as is read here. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { Tokenizer } from "./engine.ts";
 import { exists, readJson, readText, type Json } from "./read-files.ts";
+import { tokenText } from "./special-tokens.ts";
 import type { NamedTemplate, TokenizerFiles } from "./tokenizer-files.ts";
 import { loadTokenizer } from "./tokenizer.ts";
 
@@ -41,7 +42,10 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   const config = { ...(await readJson(join(directory, FILES.config))) };
   if (config["added_tokens_decoder"] === undefined) {
     const specialTokens = join(directory, FILES.specialTokens);
-    if (await exists(specialTokens)) Object.assign(config, await readJson(specialTokens));
+    const named = (await exists(specialTokens)) ? await readJson(specialTokens) : {};
+    for (const [key, value] of Object.entries(named)) {
+      config[key] = Array.isArray(value) ? value.map(asConfigured) : asConfigured(value);
+    }
     await checkAddedTokens(join(directory, FILES.addedTokens), tokenizer);
   }
   const versions = config["fast_tokenizer_files"];
@@ -52,6 +56,13 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   const template = await readTemplates(directory, config["chat_template"]);
   const changed = template === undefined ? {} : { chat_template: template };
   return { tokenizer, config: { ...config, ...changed } } as unknown as TokenizerFiles;
+}
+
+/** A token as an object is marked as one in `tokenizer_config.json`, where it will stand when it is written again. */
+function asConfigured(token: unknown): unknown {
+  return tokenText(token) === undefined || typeof token === "string"
+    ? token
+    : { __type: "AddedToken", ...(token as object) };
 }
 
 /** @throws {ConfigError} for a token that `tokenizer.json` does not have, or has by another number. */

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { refusePointer } from "../engine/read-files.ts";
 import { ConfigError } from "../errors.ts";
 import { readIfThere } from "../store/read-file.ts";
 
@@ -17,11 +18,12 @@ export type CheckpointKind = {
 
 const adapterSchema = z.object({ base_model_name_or_path: z.string().min(1), r: z.int().min(1) });
 
-/** @throws ConfigError for an adapter that does not say what it belongs to; StoreError. */
+/** @throws ConfigError for an adapter that does not say what it belongs to, or a Git LFS pointer; StoreError. */
 export async function readCheckpointKind(directory: string): Promise<CheckpointKind> {
   const file = join(directory, "adapter_config.json");
   const text = await readIfThere(file);
   if (text === undefined) return { kind: "model", directory, endTokens: await readEndTokens(directory) };
+  refusePointer(Buffer.from(text), file);
   try {
     const { base_model_name_or_path: base, r: rank } = adapterSchema.parse(JSON.parse(text));
     return { kind: "adapter", directory, base, rank };

@@ -29,6 +29,7 @@ const TOKENIZER_FILES = [
   "added_tokens.json",
   "merges.txt",
   "chat_template.jinja",
+  "chat_template.json",
 ];
 const TEMPLATE = "chat_template.jinja";
 

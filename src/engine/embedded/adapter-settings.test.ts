@@ -73,7 +73,7 @@ describe("keys that change nothing of a trained adapter are passed over", () => 
     { use_something_new: false, something_new_config: null, something_new_pattern: {} },
   ];
   for (const changes of harmless) {
-    it(JSON.stringify(changes), () => {
+    it(`${JSON.stringify(changes)}`, () => {
       const { rank, alpha, base, isTargeted } = read(changes);
       expect([rank, alpha, base, isTargeted(q(0)), isTargeted("model.layers.0.mlp.up_proj")]).toEqual([
         2,
@@ -168,7 +168,7 @@ describe("the modules that have an adapter", () => {
     [{ layers_to_transform: [1], target_modules: [q(0), "up_proj"] }, [q(0), up]],
   ];
   for (const [changes, expected] of cases) {
-    it(JSON.stringify(changes), () => {
+    it(`${JSON.stringify(changes)}`, () => {
       expect([q(0), q(1), up].filter(read(changes).isTargeted)).toEqual(expected);
     });
   }

@@ -229,6 +229,32 @@ describe("a checkpoint", () => {
     );
   });
 
+  it("whose tokenizer's configuration says anything at all is opened or refused", async () => {
+    const json = JSON.parse(await readFile(join(place, "tokenizer_config.json"), "utf8"));
+    const others = ["bos_token", "added_tokens_decoder", "extra_special_tokens", "additional_special_tokens"];
+    const more = ["split_special_tokens", "fast_tokenizer_files", "x_token"];
+    const key = fc.constantFrom(...Object.keys(json), ...others, ...more);
+    const template = fc.constantFrom("{{ x_token }}", "{{ messages[5].content }}", "{% for", "{{ 1 | y }}", {
+      default: "",
+    });
+    const token = fc.constantFrom(
+      { content: "<|end|>" },
+      [{ content: 5 }],
+      { 1: { content: "<|end|>" } },
+      { true: "<|end|>" },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(key, fc.oneof(fc.jsonValue(), template, token), { minKeys: 1 }),
+        async (changes) => {
+          const error = await openWith("tokenizer_config.json", JSON.stringify({ ...json, ...changes }));
+          expect(judge(error, "")).toBe(FINE);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
   it("whose index names files elsewhere, or what is not in them, is refused", async () => {
     const bytes = await readFile(join(place, "model.safetensors"));
     const names = [...decodeSafetensors(bytes, "f").tensors.keys()];

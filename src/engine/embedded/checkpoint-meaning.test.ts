@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../../errors.ts";
+import { escapeRegExp } from "../chat.ts";
 import { readTokenizer } from "../tokenizer-reading.ts";
 import { trainTokenizer } from "../tokenizer-training.ts";
 import { readCheckpoint } from "./checkpoint.ts";
@@ -70,6 +71,15 @@ async function promptOf(directory: string): Promise<string> {
   return text;
 }
 
+/** The prompt of a checkpoint that opens, or what refuses it. */
+const outcomeOf = (directory: string): Promise<string> =>
+  promptOf(directory).catch((error: unknown) => {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  });
+const wholly = (expected: RegExp | string): RegExp =>
+  typeof expected === "string" ? new RegExp(`^${escapeRegExp(expected)}$`) : expected;
+
 const asConfig = (chat_template: unknown): Patch => ({ "tokenizer_config.json": { chat_template } });
 const named = (name: string, template: string) => ({ name, template });
 
@@ -113,10 +123,8 @@ describe("the chat template is that of", () => {
     ],
   };
   for (const [name, [patch, expected]] of Object.entries(cases)) {
-    it(name, async () => {
-      const directory = await patched(base, patch);
-      if (typeof expected === "string") expect(await promptOf(directory)).toBe(expected);
-      else expect(await refusalOf(directory)).toMatch(expected);
+    it(`${name}`, async () => {
+      expect(await outcomeOf(await patched(base, patch))).toMatch(wholly(expected));
     });
   }
 
@@ -242,6 +250,10 @@ describe("keys of the tokenizer's files", () => {
       { ...asConfig(BOS), "special_tokens_map.json": { bos_token: { content: "<|pad|>" } } },
       "<|pad|>a",
     ],
+    "a list of tokens by the older file": [
+      { "special_tokens_map.json": { additional_special_tokens: [{ content: "<|pad|>" }] } },
+      "<|user|>a<|assistant|>",
+    ],
     "an older file that a newer key replaces": [
       {
         "tokenizer_config.json": { bos_token: "<|user|>", chat_template: BOS, added_tokens_decoder: {} },
@@ -299,15 +311,13 @@ describe("keys of the tokenizer's files", () => {
   };
   for (const [name, [patch, expected]] of Object.entries(cases)) {
     it(`${name}: ${typeof expected === "string" ? "read" : "refused"}`, async () => {
-      const directory = await patched(base, patch);
-      if (typeof expected === "string") expect(await promptOf(directory)).toBe(expected);
-      else expect(await refusalOf(directory)).toMatch(expected);
+      expect(await outcomeOf(await patched(base, patch))).toMatch(wholly(expected));
     });
   }
 });
 
 describe("the token that ends a text", () => {
-  const cases: Readonly<Record<string, [Patch, number[] | RegExp]>> = {
+  const cases: Readonly<Record<string, [Patch, number[]]>> = {
     "is the tokenizer's": [{}, [1]],
     "is the tokenizer's, as an object": [{ "tokenizer_config.json": { eos_token: { content: "<|end|>" } } }, [1]],
     "is config.json's where the tokenizer has none": [{ "tokenizer_config.json": { eos_token: null } }, [1]],
@@ -319,6 +329,18 @@ describe("the token that ends a text", () => {
       { "config.json": { eos_token_id: [2] }, "generation_config.json": { eos_token_id: 3 } },
       [1, 2, 3],
     ],
+  };
+  for (const [name, [patch, expected]] of Object.entries(cases)) {
+    it(`${name}`, async () => {
+      const directory = await patched(base, patch);
+      const { endTokens, tokenizer: opened } = await readCheckpoint(directory);
+      expect(new Set(endTokens)).toEqual(new Set(expected));
+      expect(opened.endToken).toBe(expected[0]);
+      expect((await readTokenizer(directory)).endToken).toBe(expected[0]);
+    });
+  }
+
+  const refused: Readonly<Record<string, [Patch, RegExp]>> = {
     "must be named somewhere": [
       { "tokenizer_config.json": { eos_token: null }, "config.json": { eos_token_id: null } },
       /eos_token is null; expected one of added_tokens, or an eos_token_id in generation_config\.json or config/,
@@ -329,17 +351,25 @@ describe("the token that ends a text", () => {
     ],
     "must be a text": [{ "tokenizer_config.json": { eos_token: 1 } }, /eos_token is 1; expected one of added_tokens/],
   };
-  for (const [name, [patch, expected]] of Object.entries(cases)) {
-    it(name, async () => {
-      const directory = await patched(base, patch);
-      if (expected instanceof RegExp) expect(await refusalOf(directory)).toMatch(expected);
-      else {
-        const { endTokens, tokenizer: opened } = await readCheckpoint(directory);
-        expect(new Set(endTokens)).toEqual(new Set(expected));
-        expect(opened.endToken).toBe(expected[0]);
-        expect((await readTokenizer(directory)).endToken).toBe(expected[0]);
-      }
+  for (const [name, [patch, message]] of Object.entries(refused)) {
+    it(`${name}`, async () => {
+      expect(await refusalOf(await patched(base, patch))).toMatch(message);
     });
+  }
+});
+
+it("an end token that the tokenizer does not name is that of the model, also once it is written again", async () => {
+  const nameless = await patched(base, {
+    "tokenizer_config.json": { eos_token: null },
+    "config.json": { eos_token_id: 2 },
+  });
+  let directory = nameless;
+  for (const round of [1, 2]) {
+    const model = await loadEmbeddedModel({ directory, threads: round });
+    expect(model.tokenizer.endToken).toBe(2);
+    directory = `${nameless}-${round}`;
+    await model.save(directory);
+    await model.close();
   }
 });
 
@@ -357,7 +387,7 @@ describe("a Git LFS pointer is named as one, and what to do", () => {
     "additional_chat_templates/rag.jinja",
   ];
   for (const file of files) {
-    it(file, async () => {
+    it(`${file}`, async () => {
       const message = await refusalOf(await patched(base, { [file]: pointer }));
       expect(message).toContain(`${file}: is a Git LFS pointer`);
       expect(message).toContain("git lfs pull");
@@ -397,7 +427,7 @@ describe("keys of config.json", () => {
     ],
   };
   for (const [name, [changes, expected]] of Object.entries(read)) {
-    it(name, async () => {
+    it(`${name}`, async () => {
       const { config: found } = await readCheckpoint(await patched(base, { "config.json": changes }));
       expect(found).toMatchObject(expected);
     });

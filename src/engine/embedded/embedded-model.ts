@@ -76,8 +76,8 @@ async function openModel(
     throw new ConfigError(`threads is ${threads}; expected a positive integer`, { key: "threads", found: threads });
   }
   const replicas = await openReplicas(source, { threads, onNotice });
-  const { config, tokenizerFiles, parameterCount } = replicas.description;
-  const tokenizer = openTokenizer(tokenizerFiles, config);
+  const { config, tokenizerFiles, endTokens, parameterCount } = replicas.description;
+  const tokenizer = openTokenizer(tokenizerFiles, config, { endTokens });
   const queue = new CallQueue();
   let closed = false;
   const alone = <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> =>

@@ -38,6 +38,8 @@ export type ReplicaSource =
 export interface ReplicaDescription {
   readonly config: LlamaConfig;
   readonly tokenizerFiles: TokenizerFiles;
+  /** The tokens that end a text, that of the tokenizer first. */
+  readonly endTokens: readonly number[];
   readonly parameterCount: number;
   /** How many replicas the model is to have in all. */
   readonly replicaCount: number;
@@ -114,10 +116,11 @@ export class Replica {
   }
 
   describe(): ReplicaDescription {
-    const { config, tokenizerFiles, store, adapter } = this.#checkpoint;
+    const { config, tokenizerFiles, endTokens, store, adapter } = this.#checkpoint;
     return {
       config,
       tokenizerFiles,
+      endTokens,
       parameterCount: store.layout.parameterCount,
       replicaCount: this.#replicaCount,
       trainedLength: this.#trained.gradient.length,
