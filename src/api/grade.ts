@@ -13,7 +13,7 @@ import type { TaskSet } from "../tasks/task.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
 import { openResults, type Results } from "./results.ts";
 import { graderChoice, sharedSignal, withGrader, type GraderChoice } from "./run-parts.ts";
-import { checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
+import { allTaskIds, checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
 
 export interface GradeSamplesOptions {
   /** JSON Lines, plain or gzipped: `{"task_id", "completion"}` or `{"task_id", "solution"}`. */
@@ -118,7 +118,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
     try {
       const run = new GradingRun({ grader, taskSet, results, total: description.samples, progress, signal });
       const graded = await run.gradeAll(samplesFile, concurrency * WINDOW);
-      const summary = summarizeSamples({ taskIds: taskSet.tasks.map(({ id }) => id), samples: graded, ks });
+      const summary = summarizeSamples({ taskIds: allTaskIds(taskSet), samples: graded, ks });
       const report: GradeSamplesReport = {
         samplesFile,
         results: file,
@@ -193,14 +193,15 @@ class GradingRun {
   }
 
   async *#grade(samples: AsyncIterable<Sample>, window: number, stage: ProgressStage): AsyncGenerator<SampleResult> {
-    const { signal } = this.#parts;
+    const { signal, taskSet } = this.#parts;
+    const notGradable = new Set(taskSet.notGradable?.map(({ task }) => task.id));
     const options = { window, ...(signal && { signal }) };
     for await (const result of mapInOrder(samples, options, (sample) => this.#gradeOne(sample))) {
       yield result;
       this.#attempted++;
       if (result.passed) this.#passed++;
       stage.advance(1, { note: `${this.#passed} passed` });
-      if (result.verdict === "ungradable") this.#failed++;
+      if (result.verdict === "ungradable" && !notGradable.has(result.taskId)) this.#failed++;
       if (this.#failed > Math.max(10, this.#attempted / 5)) {
         throw new InfrastructureError(
           `${this.#failed} of ${this.#attempted} samples could not be graded, the last one: ${result.reason}`,
@@ -213,6 +214,7 @@ class GradingRun {
     const { grader, taskSet, signal } = this.#parts;
     const { task } = sample;
     const program = programOfSample(sample);
+    if (sample.notGradable !== undefined) return ungradable(sample, program, sample.notGradable);
     const privateTests = taskSet.privateTests.of(task.id);
     try {
       const grade = await gradeByTask(grader, { task, privateTests, program }, signal);
@@ -223,16 +225,7 @@ class GradingRun {
       return resultOf(sample, program, grade);
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error;
-      return {
-        ...identityOf(sample),
-        program,
-        verdict: "ungradable",
-        passed: null,
-        publicTests: [],
-        privateTests: [],
-        reason: error.message,
-        text: sample.text,
-      };
+      return ungradable(sample, program, error.message);
     }
   }
 }
@@ -243,6 +236,11 @@ async function* choose<T>(items: AsyncIterable<T>, wanted: (item: T) => boolean)
 
 function failsToParse({ tests }: Grade): boolean {
   return tests.every(({ exception }) => /^(?:Syntax|Indentation|Tab)Error: /.test(exception ?? ""));
+}
+
+function ungradable(sample: Sample, program: string | null, reason: string): SampleResult {
+  const unknown = { verdict: "ungradable", passed: null, publicTests: [], privateTests: [] } as const;
+  return { ...identityOf(sample), program, ...unknown, reason, text: sample.text };
 }
 
 function identityOf({
