@@ -130,6 +130,14 @@ describe("livecodebench", () => {
 });
 
 describe("a pickled text", () => {
+  function outcomeOf(bytes: Buffer): string {
+    try {
+      return typeof readPickledString(bytes);
+    } catch (error) {
+      return (error as Error).name;
+    }
+  }
+
   it("is read from every protocol, and nothing else is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.constantFrom(2, 3, 4, 5), (text, protocol) => {
@@ -138,11 +146,7 @@ describe("a pickled text", () => {
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
-        try {
-          expect(typeof readPickledString(Buffer.from(bytes))).toBe("string");
-        } catch (error) {
-          expect(error).toBeInstanceOf(SyntaxError);
-        }
+        expect(outcomeOf(Buffer.from(bytes))).toMatch(/^(?:string|SyntaxError)$/);
       }),
     );
     // os.system("id"), as a pickle that would run it.
