@@ -1,5 +1,11 @@
 /** Tasks as people have them, graded: with code before the program, time limits, unittest classes, of both languages. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { main } from "../src/cli/main.ts";
+import { registerGradeCommand } from "../src/cli/grade.ts";
+import { registerTasksCommand } from "../src/cli/tasks.ts";
 import { SuiteError } from "../src/errors.ts";
 import type { Grade, Grader, GradeRequest } from "../src/grading/grade.ts";
 import { createGrader } from "../src/grading/grader.ts";
@@ -158,5 +164,66 @@ describe("in the quickjs sandbox", { timeout: 60_000 }, () => {
       await grader.close();
       await sandbox.close();
     }
+  });
+});
+
+describe("commands", { timeout: 120_000 }, () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "mucode-own-tasks-"));
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+  const run = async (...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> => {
+    let stdout = "";
+    let stderr = "";
+    const code = await main(argv, {
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      commands: [registerTasksCommand, registerGradeCommand],
+    });
+    return { code, stdout, stderr };
+  };
+  const pyodide = ["--sandbox", "pyodide", "--workers", "1"];
+
+  test("the tasks that docs/suites.md shows can be read, and check out", async () => {
+    const text = await readFile(new URL("../docs/suites.md", import.meta.url), "utf8");
+    const tasks = [...text.matchAll(/```json\n([^]*?)```/g)].map(([, json]) => JSON.parse(json as string) as object);
+    expect(tasks).toHaveLength(3);
+    const file = join(directory, "documented.jsonl");
+    await writeFile(file, tasks.map((task) => JSON.stringify({ ...task, split: "test" })).join("\n"));
+    const { code, stdout } = await run("tasks", "check", "jsonl", "--data", file, ...pyodide);
+    expect(stdout).toContain("3/3 gold programs pass");
+    expect(stdout).toContain("0/1 known wrong programs pass");
+    expect(code).toBe(0);
+  });
+
+  test("samples of tasks whose packages are not there are ungradable, with the name of the package", async () => {
+    const record = (n: number, libs: string): object => ({
+      task_id: `BigCodeBench/${n}`,
+      complete_prompt: 'def task_func(n):\n    """Double.\n    """\n',
+      instruct_prompt: "Double.",
+      canonical_solution: "    return 2 * n\n",
+      code_prompt: "def task_func(n):\n",
+      test: "import unittest\nclass TestCases(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(task_func(2), 4)\n",
+      entry_point: "task_func",
+      libs,
+    });
+    const records = [record(0, "[]"), ...Array.from({ length: 20 }, (_, n) => record(n + 1, "['pandas']"))];
+    await writeFile(join(directory, "BigCodeBench.jsonl"), records.map((one) => JSON.stringify(one)).join("\n"));
+    const samples = join(directory, "samples.jsonl");
+    const lines = records.map((_, n) => ({ task_id: `BigCodeBench/${n}`, completion: "    return n + n\n" }));
+    await writeFile(samples, lines.map((one) => JSON.stringify(one)).join("\n"));
+    const suite = ["--suite", "bigcodebench", "--split", "complete", "--data", directory];
+    const { code, stdout } = await run("grade", samples, ...suite, ...pyodide, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ samples: 21, ungradable: 20, verdicts: { passed: 1 } });
+    expect(code).toBe(0);
+    const results = await readFile(join(directory, "samples.results.jsonl"), "utf8");
+    expect(JSON.parse(results.split("\n")[1] as string)).toMatchObject({
+      verdict: "ungradable",
+      reason: "it needs pandas, which no sandbox has",
+    });
+    expect((await run("tasks", "check", ...suite.slice(1, 2), ...suite.slice(2), ...pyodide)).stdout).toContain(
+      "1/1 gold programs pass",
+    );
   });
 });

@@ -78,6 +78,8 @@ export interface GradeSamplesReport extends SampleSummary {
   readonly results: string;
   readonly taskSet: TaskSetDescription;
   readonly notes: readonly string[];
+  /** Of the ungradable samples, those of tasks that nothing here can grade: trying again is useless. */
+  readonly notGradable: number;
   /** What ran the programs, with its version. */
   readonly sandbox: string;
   /** Seconds, where it was given in the place of the tasks' own limits. */
@@ -124,6 +126,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
         results: file,
         taskSet: tasks,
         notes: taskSet.notes ?? [],
+        notGradable: graded.filter(({ taskId }) => isNotGradable(taskSet, taskId)).length,
         sandbox: sandboxVersion,
         ...timeLimit,
         versions,
@@ -194,14 +197,13 @@ class GradingRun {
 
   async *#grade(samples: AsyncIterable<Sample>, window: number, stage: ProgressStage): AsyncGenerator<SampleResult> {
     const { signal, taskSet } = this.#parts;
-    const notGradable = new Set(taskSet.notGradable?.map(({ task }) => task.id));
     const options = { window, ...(signal && { signal }) };
     for await (const result of mapInOrder(samples, options, (sample) => this.#gradeOne(sample))) {
       yield result;
       this.#attempted++;
       if (result.passed) this.#passed++;
       stage.advance(1, { note: `${this.#passed} passed` });
-      if (result.verdict === "ungradable" && !notGradable.has(result.taskId)) this.#failed++;
+      if (result.verdict === "ungradable" && !isNotGradable(taskSet, result.taskId)) this.#failed++;
       if (this.#failed > Math.max(10, this.#attempted / 5)) {
         throw new InfrastructureError(
           `${this.#failed} of ${this.#attempted} samples could not be graded, the last one: ${result.reason}`,
@@ -236,6 +238,10 @@ async function* choose<T>(items: AsyncIterable<T>, wanted: (item: T) => boolean)
 
 function failsToParse({ tests }: Grade): boolean {
   return tests.every(({ exception }) => /^(?:Syntax|Indentation|Tab)Error: /.test(exception ?? ""));
+}
+
+function isNotGradable({ notGradable = [] }: TaskSet, taskId: string): boolean {
+  return notGradable.some(({ task }) => task.id === taskId);
 }
 
 function ungradable(sample: Sample, program: string | null, reason: string): SampleResult {
