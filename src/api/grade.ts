@@ -19,7 +19,7 @@ import {
 } from "./provenance.ts";
 import { openResults, type Results } from "./results.ts";
 import { graderChoice, sharedSignal, withGrader, type GraderChoice } from "./run-parts.ts";
-import { checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
+import { allTaskIds, checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
 
 export interface GradeSamplesOptions {
   /** JSON Lines, plain or gzipped: `{"task_id", "completion"}` or `{"task_id", "solution"}`. */
@@ -84,6 +84,8 @@ export interface GradeSamplesReport extends SampleSummary, ProgramRules {
   readonly results: string;
   readonly taskSet: TaskSetDescription;
   readonly notes: readonly string[];
+  /** Of the ungradable samples, those of tasks that nothing here can grade: trying again is useless. */
+  readonly notGradable: number;
   /** What ran the programs, with its version. */
   readonly sandbox: string;
   /** Seconds, where it was given in the place of the tasks' own limits. */
@@ -131,12 +133,13 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
     try {
       const run = new GradingRun({ grader, taskSet, results, total: description.samples, progress, signal });
       const graded = await run.gradeAll(samplesFile, concurrency * WINDOW);
-      const summary = summarizeSamples({ taskIds: taskSet.tasks.map(({ id }) => id), samples: graded, ks });
+      const summary = summarizeSamples({ taskIds: allTaskIds(taskSet), samples: graded, ks });
       const report: GradeSamplesReport = {
         samplesFile,
         results: file,
         taskSet: tasks,
         notes: taskSet.notes ?? [],
+        notGradable: graded.filter(({ taskId }) => isNotGradable(taskSet, taskId)).length,
         sandbox: sandboxVersion,
         ...timeLimit,
         ...rules,
@@ -207,14 +210,14 @@ class GradingRun {
   }
 
   async *#grade(samples: AsyncIterable<Sample>, window: number, stage: ProgressStage): AsyncGenerator<SampleResult> {
-    const { signal } = this.#parts;
+    const { signal, taskSet } = this.#parts;
     const options = { window, ...(signal && { signal }) };
     for await (const result of mapInOrder(samples, options, (sample) => this.#gradeOne(sample))) {
       yield result;
       this.#attempted++;
       if (result.passed) this.#passed++;
       stage.advance(1, { note: `${this.#passed} passed` });
-      if (result.verdict === "ungradable") this.#failed++;
+      if (result.verdict === "ungradable" && !isNotGradable(taskSet, result.taskId)) this.#failed++;
       if (this.#failed > Math.max(10, this.#attempted / 5)) {
         throw new InfrastructureError(
           `${this.#failed} of ${this.#attempted} samples could not be graded, the last one: ${result.reason}`,
@@ -227,6 +230,7 @@ class GradingRun {
     const { grader, taskSet, signal } = this.#parts;
     const { task } = sample;
     const program = programOfSample(sample);
+    if (sample.notGradable !== undefined) return ungradable(sample, program, sample.notGradable);
     const privateTests = taskSet.privateTests.of(task.id);
     try {
       const grade = await gradeByTask(grader, { task, privateTests, program }, signal);
@@ -237,16 +241,7 @@ class GradingRun {
       return resultOf(sample, program, grade);
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error;
-      return {
-        ...identityOf(sample),
-        program,
-        verdict: "ungradable",
-        passed: null,
-        publicTests: [],
-        privateTests: [],
-        reason: error.message,
-        text: sample.text,
-      };
+      return ungradable(sample, program, error.message);
     }
   }
 }
@@ -257,6 +252,15 @@ async function* choose<T>(items: AsyncIterable<T>, wanted: (item: T) => boolean)
 
 function failsToParse({ tests }: Grade): boolean {
   return tests.every(({ exception }) => /^(?:Syntax|Indentation|Tab)Error: /.test(exception ?? ""));
+}
+
+function isNotGradable({ notGradable = [] }: TaskSet, taskId: string): boolean {
+  return notGradable.some(({ task }) => task.id === taskId);
+}
+
+function ungradable(sample: Sample, program: string | null, reason: string): SampleResult {
+  const unknown = { verdict: "ungradable", passed: null, publicTests: [], privateTests: [] } as const;
+  return { ...identityOf(sample), program, ...unknown, reason, text: sample.text };
 }
 
 function identityOf({

@@ -71,7 +71,9 @@ export async function pullTasks(options: PullTasksOptions): Promise<PullReport> 
   const { directory = suiteCacheDirectory(suite), download = suiteFacts(suite).download } = options;
   const { force = false, progress = silentProgress, signal } = options;
   if (download === undefined) {
-    throw new ConfigError(`suite ${suite} has no files to pull: ${suiteFacts(suite).summary}`, { suite });
+    const { homepage, summary } = suiteFacts(suite);
+    const way = homepage === undefined ? summary : `get them from ${homepage} and pass --data DIR`;
+    throw new ConfigError(`suite ${suite} has no files to pull: ${way}`, { suite });
   }
   const remote = download.kind === "url" ? describeUrl(download, signal) : await askHub(suite, download, options);
   const complete = force ? undefined : await findComplete(suite, directory, remote);

@@ -14,6 +14,8 @@ export interface Sample {
   /** Line of the file, from 1. */
   readonly line: number;
   readonly task: Task;
+  /** Why no sample of this task can be graded. */
+  readonly notGradable?: string;
   /** `completion`: goes on from the prompt, or holds a program in prose. `solution`: a whole program. */
   readonly form: "completion" | "solution";
   /** What the file holds, unchanged. */
@@ -46,7 +48,7 @@ const MAX_NAMED = 10;
  */
 export async function checkSampleFile(file: string, taskSet: TaskSet): Promise<SampleFileDescription> {
   const hash = createHash("sha256");
-  const find = createFindTaskId(taskSet.tasks.map(({ id }) => id));
+  const find = createFindTaskId(allTaskIds(taskSet));
   const problems: string[] = [];
   let samples = 0;
   for await (const { lineNumber, text } of readInputLines(file, { hash })) {
@@ -69,7 +71,9 @@ export async function checkSampleFile(file: string, taskSet: TaskSet): Promise<S
 
 /** The samples of a file that {@link checkSampleFile} has found good, in order. @throws ConfigError where it has changed. */
 export async function* readSamples(file: string, taskSet: TaskSet): AsyncGenerator<Sample> {
-  const tasks = new Map(taskSet.tasks.map((task) => [task.id, task]));
+  const tasks = new Map(taskSet.tasks.map((task) => [task.id, { task }]));
+  const others = (taskSet.notGradable ?? []).map(({ task, reason }) => ({ task, notGradable: reason }));
+  for (const other of others) tasks.set(other.task.id, other);
   const find = createFindTaskId([...tasks.keys()]);
   let sampleIndex = 0;
   for await (const { lineNumber: line, text: content } of readInputLines(file)) {
@@ -77,8 +81,13 @@ export async function* readSamples(file: string, taskSet: TaskSet): AsyncGenerat
     const parsed = parseLine(content, taskSet, find);
     if (typeof parsed === "string") throw new ConfigError(`${file} line ${line}: ${parsed}`, { file, line });
     const { taskId, ...rest } = parsed;
-    yield { sampleIndex: sampleIndex++, line, task: tasks.get(taskId) as Task, ...rest };
+    yield { sampleIndex: sampleIndex++, line, ...tasks.get(taskId)!, ...rest };
   }
+}
+
+/** Those that cannot be graded, too. */
+export function allTaskIds({ tasks, notGradable = [] }: Pick<TaskSet, "tasks" | "notGradable">): string[] {
+  return [...tasks, ...notGradable.map(({ task }) => task)].map(({ id }) => id);
 }
 
 type ParsedLine = Pick<Sample, "form" | "text"> & { readonly taskId: string };

@@ -44,8 +44,9 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
       try {
         const report = await gradeSamples({ samples, ...flags, ks: k, progress, signal: context.signal });
         context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
-        if (report.ungradable > 0) {
-          const count = `${report.ungradable} of ${report.samples} samples`;
+        const failed = report.ungradable - report.notGradable;
+        if (failed > 0) {
+          const count = `${failed} of ${report.samples} samples`;
           context.stderr.write(`${count} could not be graded; the same command tries these again.\n`);
           context.setExitCode(exitCodes.failed);
         }

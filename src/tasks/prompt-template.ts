@@ -19,7 +19,8 @@ export const PROMPT_TEMPLATES = {
     version: 1,
     prompt(task, { showPublicTests }) {
       const lines = [task.prompt.trim()];
-      if (task.entryPoint !== undefined && !showsSignature(task)) lines.push(`Function: ${task.entryPoint}`);
+      if (task.starterCode !== undefined) lines.push(task.starterCode.trimEnd());
+      else if (task.entryPoint !== undefined && !showsSignature(task)) lines.push(`Function: ${task.entryPoint}`);
       if (showPublicTests) for (const test of task.publicTests) lines.push(describeTest(test));
       return lines.join("\n");
     },
@@ -32,8 +33,11 @@ export const PROMPT_TEMPLATES = {
       const parts = showsSignature(task)
         ? [`Complete this ${LANGUAGES[task.language]} program.`, fenced(task, task.prompt.trimEnd())]
         : [task.prompt.trim()];
-      if (task.entryPoint !== undefined && !showsSignature(task)) {
-        parts.push(`The function is called \`${task.entryPoint}\`.`);
+      if (task.starterCode !== undefined) {
+        parts.push("The program begins with this code:", fenced(task, task.starterCode.trimEnd()));
+      } else if (task.entryPoint !== undefined && !showsSignature(task)) {
+        const kind = /^[A-Z]/.test(task.entryPoint) ? "class" : "function";
+        parts.push(`The ${kind} is called \`${task.entryPoint}\`.`);
       }
       if (task.publicTests.some(({ kind }) => kind === "stdin")) {
         parts.push("The program reads from standard input and prints to standard output.");
@@ -51,8 +55,8 @@ export type PromptTemplateName = keyof typeof PROMPT_TEMPLATES;
 const LANGUAGES = { python: "Python", javascript: "JavaScript" } as const satisfies Record<Task["language"], string>;
 
 /** Whether the prompt is itself the start of a program, with the function's signature. */
-function showsSignature({ prompt, entryPoint }: Task): boolean {
-  return entryPoint !== undefined && prompt.includes(`def ${entryPoint}(`);
+function showsSignature({ prompt, entryPoint, starterCode }: Task): boolean {
+  return starterCode === undefined && entryPoint !== undefined && prompt.includes(`def ${entryPoint}(`);
 }
 
 function showTests(task: Task): string {

@@ -135,6 +135,28 @@ export const SUITE_CATALOG = {
       ],
     },
   },
+  livecodebench: {
+    summary: "LiveCodeBench: problems of contests by date, functions and whole programs (code_generation_lite)",
+    version: "1",
+    licence: "CC",
+    homepage: "https://huggingface.co/datasets/livecodebench/code_generation_lite",
+    splits: {
+      test: 1055,
+      release_v1: 400,
+      release_v2: 511,
+      release_v3: 612,
+      release_v4: 713,
+      release_v5: 880,
+      release_v6: 1055,
+    },
+  },
+  bigcodebench: {
+    summary: "BigCodeBench: functions that use libraries, tested by unittest classes; as far as libraries are there",
+    version: "0.1.4",
+    licence: "Apache-2.0",
+    homepage: "https://huggingface.co/datasets/bigcode/bigcodebench",
+    splits: { complete: null, instruct: null },
+  },
   jsonl: {
     summary: "your own tasks: --data FILE.jsonl, one task per line (docs/suites.md)",
     version: "1",

@@ -1,10 +1,12 @@
 /** The suites that are known by name. */
 import { ConfigError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { createBigCodeBench } from "./bigcodebench.ts";
 import { createCodeContests } from "./codecontests.ts";
 import { createHumanEvalPlus, createMbppPlus } from "./evalplus.ts";
 import { createHumanEval } from "./humaneval.ts";
 import { createHumanEvalPack } from "./humanevalpack.ts";
+import { createLiveCodeBench } from "./livecodebench.ts";
 import { createMbpp, createMbppSanitized, type FileSuiteOptions } from "./mbpp.ts";
 import { createMubpp } from "./mubpp/mubpp.ts";
 import { openOwnTasks } from "./own-tasks.ts";
@@ -33,6 +35,8 @@ const FILE_SUITES = {
   "mbpp-sanitized": createMbppSanitized,
   "mbpp-plus": createMbppPlus,
   codecontests: createCodeContests,
+  livecodebench: createLiveCodeBench,
+  bigcodebench: createBigCodeBench,
 } as const satisfies Readonly<Record<Exclude<SuiteName, "mubpp" | "jsonl">, OpenFiles>>;
 
 /**
@@ -63,9 +67,10 @@ export function checkSuiteName(name: string): SuiteName {
 function pulledDirectory(name: SuiteName): string {
   const directory = suiteCacheDirectory(name);
   if (readSuiteManifest(name, directory) !== undefined) return directory;
-  const { homepage } = suiteFacts(name);
+  const { homepage, download } = suiteFacts(name);
+  const pull = download === undefined ? "" : `run "mucode tasks pull ${name}", or `;
   throw new ConfigError(
-    `suite ${name} is not there yet: run "mucode tasks pull ${name}", or get its files from ${homepage} ` +
+    `suite ${name} is not there yet: ${pull}get its files from ${homepage} ` +
       `and pass the directory that holds them (--data DIR)`,
     { suite: name, directory },
   );

@@ -1,5 +1,5 @@
 /** Puts tasks and their private tests together, apart from each other, under one hash. */
-import type { LoadOptions, Suite, Task, TaskSet, Test } from "./task.ts";
+import type { LoadOptions, NotGradable, Suite, Task, TaskSet, Test } from "./task.ts";
 import { SuiteError } from "../errors.ts";
 
 export interface TaskSetParts {
@@ -8,11 +8,13 @@ export interface TaskSetParts {
   readonly split: string;
   /** In order; ids are unique. */
   readonly tasks: readonly { readonly task: Task; readonly privateTests: readonly Test[] }[];
+  readonly notGradable?: readonly NotGradable[];
   readonly notes?: readonly string[];
 }
 
 /** A {@link TaskSet} whose hash is SHA-256 over the canonical JSON of each task with its private tests, in order. */
-export async function createTaskSet({ suite, version, split, tasks, notes = [] }: TaskSetParts): Promise<TaskSet> {
+export async function createTaskSet(parts: TaskSetParts): Promise<TaskSet> {
+  const { suite, version, split, tasks, notGradable, notes = [] } = parts;
   const privateTests = new Map(tasks.map((entry) => [entry.task.id, entry.privateTests]));
   return {
     suite,
@@ -20,6 +22,7 @@ export async function createTaskSet({ suite, version, split, tasks, notes = [] }
     split,
     hash: await sha256(canonicalJson(tasks.map(({ task, privateTests: tests }) => ({ task, privateTests: tests })))),
     notes,
+    ...(notGradable && { notGradable }),
     tasks: tasks.map((entry) => entry.task),
     privateTests: {
       of(taskId) {

@@ -100,6 +100,12 @@ export interface PrivateTests {
   of(taskId: string): readonly Test[];
 }
 
+/** A task of a suite that cannot be graded here, and why, in a sentence that begins with `it`. */
+export interface NotGradable {
+  readonly task: Task;
+  readonly reason: string;
+}
+
 /** Tasks of one split, with what is needed to name them in a report. */
 export interface TaskSet {
   readonly suite: string;
@@ -109,6 +115,8 @@ export interface TaskSet {
   readonly hash: string;
   readonly tasks: readonly Task[];
   readonly privateTests: PrivateTests;
+  /** Tasks of the split that are left out; none in most sets. */
+  readonly notGradable?: readonly NotGradable[];
   /** What a reader of results should know about these tasks; none in most sets. */
   readonly notes?: readonly string[];
 }
