@@ -26,16 +26,17 @@ export const pythonGrammar: Grammar = {
 const DEFINITIONS = new Set(["FunctionDefinition", "ClassDefinition", "DecoratedStatement", "ImportStatement"]);
 
 function readStatement(node: SyntaxNode, text: string): Statement {
-  const { from, to, name } = node;
-  const kind = DEFINITIONS.has(name)
-    ? "definition"
-    : name === "AssignStatement"
-      ? "assignment"
-      : name === "ExpressionStatement" && isOperand(node)
-        ? "operand"
-        : "other";
+  const { from, to } = node;
+  const kind = kindOf(node);
   const names = kind === "other" || kind === "operand" ? [] : boundNames(node, text);
   return { from, to, kind, names };
+}
+
+function kindOf(node: SyntaxNode): Statement["kind"] {
+  if (DEFINITIONS.has(node.name)) return "definition";
+  // `Note: important` annotates a name to a parser.
+  if (node.name === "AssignStatement") return node.getChild("AssignOp") === null ? "operand" : "assignment";
+  return node.name === "ExpressionStatement" && isOperand(node) ? "operand" : "other";
 }
 
 /** Nothing in it calls, quotes or waits for anything. */
