@@ -8,12 +8,14 @@ import { summarizeSamples, type GradedSample, type SampleSummary } from "../eval
 import type { Grade, Grader, TestResult, Verdict } from "../grading/grade.ts";
 import { gradingSettings } from "../grading/task-grader.ts";
 import { silentProgress, type ProgressReporter, type ProgressStage } from "../progress.ts";
+import { describeExtractionRule } from "../tasks/fingerprint.ts";
+import { programOfSample } from "../tasks/sample.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { describeTaskSet, versions, type TaskSetDescription } from "./provenance.ts";
 import { openResults, type Results } from "./results.ts";
 import { graderChoice, sharedSignal, withGrader, type GraderChoice } from "./run-parts.ts";
-import { checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
+import { checkSampleFile, readSamples, type Sample } from "./samples.ts";
 
 export interface GradeSamplesOptions {
   /** JSON Lines, plain or gzipped: `{"task_id", "completion"}` or `{"task_id", "solution"}`. */
@@ -29,6 +31,8 @@ export interface GradeSamplesOptions {
   readonly sandbox?: GraderChoice["sandbox"];
   /** Programs run at the same time. Default: one per core. */
   readonly workers?: number;
+  /** Every completion is cut where the first of these strings begins. Default: none is. */
+  readonly stop?: readonly string[];
   /** For which k pass@k is estimated. Default 1, 10 and 100. */
   readonly ks?: readonly number[];
   /** Default: the samples' file, ending in `.results.jsonl`. */
@@ -96,7 +100,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
   const file = options.out ?? resultsFileOf(samplesFile);
   if (file === samplesFile) throw new ConfigError(`--out ${file} would overwrite the samples`, { file });
   const suite = openSuite({ name: options.suite, ...(data !== undefined && { dataDirectory: data }) });
-  const { split = "test", limit } = options;
+  const { split = "test", limit, stop = [] } = options;
   const taskSet = await suite.load({ split, ...(limit !== undefined && { limit }) });
   const description = await checkSampleFile(samplesFile, taskSet);
   const choice: GraderChoice = {
@@ -107,11 +111,17 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
     const tasks = describeTaskSet(taskSet);
     const results = await openResults<SampleResult>({
       file,
-      configuration: { samples: { sha256: description.sha256 }, tasks, sandbox: sandboxVersion },
+      configuration: {
+        samples: { sha256: description.sha256 },
+        tasks,
+        sandbox: sandboxVersion,
+        extraction: await describeExtractionRule(),
+        ...(stop.length > 0 && { stop }),
+      },
       versions,
     });
     try {
-      const run = new GradingRun({ grader, taskSet, results, total: description.samples, progress, signal });
+      const run = new GradingRun({ grader, taskSet, results, total: description.samples, progress, stop, signal });
       const graded = await run.gradeAll(samplesFile, concurrency * WINDOW);
       const summary = summarizeSamples({ taskIds: taskSet.tasks.map(({ id }) => id), samples: graded, ks });
       const report: GradeSamplesReport = {
@@ -143,6 +153,7 @@ interface GradingRunParts {
   /** Samples in all. */
   readonly total: number;
   readonly progress: ProgressReporter;
+  readonly stop: readonly string[];
   readonly signal: AbortSignal | undefined;
 }
 
@@ -204,16 +215,12 @@ class GradingRun {
   }
 
   async #gradeOne(sample: Sample): Promise<SampleResult> {
-    const { grader, taskSet, signal } = this.#parts;
+    const { grader, taskSet, stop, signal } = this.#parts;
     const { task } = sample;
-    const program = programOfSample(sample);
+    const program = programOfSample(task, sample, stop);
     const tests = [...task.publicTests, ...taskSet.privateTests.of(task.id)];
     try {
       const grade = await grader.grade({ ...gradingSettings(task), program, tests }, signal);
-      if (program !== null && failsToParse(grade) && isProse(sample, program)) {
-        const noProgram = { verdict: "no-program" } as const;
-        return resultOf(sample, null, { ...noProgram, tests: tests.map(() => noProgram) });
-      }
       return resultOf(sample, program, grade);
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error;
@@ -233,10 +240,6 @@ class GradingRun {
 
 async function* choose<T>(items: AsyncIterable<T>, wanted: (item: T) => boolean): AsyncGenerator<T> {
   for await (const item of items) if (wanted(item)) yield item;
-}
-
-function failsToParse({ tests }: Grade): boolean {
-  return tests.every(({ exception }) => /^(?:Syntax|Indentation|Tab)Error: /.test(exception ?? ""));
 }
 
 function identityOf({

@@ -6,6 +6,7 @@ import { SUITE_NAMES } from "../tasks/suites.ts";
 import type { RegisterCommand } from "./context.ts";
 import { exitCodes } from "./errors.ts";
 import { createProgress } from "./progress.ts";
+import { stopOption } from "./stop-option.ts";
 
 interface GradeFlags {
   readonly suite: string;
@@ -15,6 +16,7 @@ interface GradeFlags {
   readonly sandbox: "auto" | "native" | "pyodide";
   readonly workers?: number;
   readonly k: readonly number[];
+  readonly stop?: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -33,6 +35,7 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
     )
     .option("--workers <n>", "processes that run programs (default: one per core)", parsePositive)
     .option("--k <list>", "estimate pass@k for these, separated by commas", parseKs, [1, 10, 100])
+    .addOption(stopOption())
     .option("--out <file>", "results, one line per sample (default: SAMPLES.results.jsonl)")
     .option("--json", "print the summary as JSON")
     .action(async (samples: string, { k, json, ...flags }: GradeFlags) => {

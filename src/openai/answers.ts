@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AnswerError } from "./faults.ts";
 import type { TokenCounts } from "./meter.ts";
-import { splitReasoning } from "./reasoning.ts";
+import { splitReasoning } from "../tasks/completion/reasoning.ts";
 import type { TokenLogprob } from "./model-server.ts";
 
 export interface AnsweredChoice {

@@ -2,8 +2,6 @@
 import { PROMPT_TEMPLATES, type PromptTemplateName } from "./prompt-template.ts";
 import type { Task } from "./task.ts";
 
-export { extractProgram, programOf } from "./completion/program.ts";
-
 /** One message of a conversation, in the form every chat template takes. */
 export interface Message {
   readonly role: "user" | "assistant";

@@ -17,7 +17,9 @@ export interface CompanionParts {
  */
 export function withCompanions(program: string, { blocks, chosen, reader }: CompanionParts): string {
   const at = blocks.indexOf(chosen);
-  const order = [...blocks.keys()].toSorted((a, b) => Number(a > at) - Number(b > at) || Math.abs(a - at) - Math.abs(b - at));
+  const order = [...blocks.keys()].toSorted(
+    (a, b) => Number(a > at) - Number(b > at) || Math.abs(a - at) - Math.abs(b - at),
+  );
   const statements = order
     .filter((index) => index !== at)
     .flatMap((index) => definitionsOf(blocks[index]!.text, reader).map((definition) => ({ ...definition, index })));

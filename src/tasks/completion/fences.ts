@@ -235,7 +235,12 @@ class BlockFinder {
 }
 
 /** The ending that a line would be if the line did not begin inside a string. */
-function endingAt(at: number, line: string, { mark, language }: Opening, state: LineState | undefined): Ending | undefined {
+function endingAt(
+  at: number,
+  line: string,
+  { mark, language }: Opening,
+  state: LineState | undefined,
+): Ending | undefined {
   if (mark.kind === "tag") {
     const end = line.indexOf(`[/${mark.tag}]`);
     if (end < 0) return undefined;

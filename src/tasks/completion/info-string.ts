@@ -5,7 +5,8 @@ import type { Language } from "../task.ts";
 export type BlockLanguage = Language | "markdown" | "code" | "other" | "none";
 
 const NAMES: Readonly<Record<Exclude<BlockLanguage, "none">, string>> = {
-  python: "python python2 python3 py py2 py3 ipython ipython3 python3.8 python3.9 python3.10 python3.11 python3.12 cpython",
+  python:
+    "python python2 python3 py py2 py3 ipython ipython3 python3.8 python3.9 python3.10 python3.11 python3.12 cpython",
   javascript: "javascript js jsx mjs cjs node nodejs ecmascript es6",
   markdown: "markdown md mdx",
   code:

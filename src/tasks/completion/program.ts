@@ -6,7 +6,7 @@ import { readInfoString, type BlockLanguage } from "./info-string.ts";
 import { withCompanions } from "./companions.ts";
 import { joinToPrompt, type Joined } from "./join.ts";
 import { betweenWords, findCode, inlineCode } from "./prose.ts";
-import { splitThought } from "./thought.ts";
+import { splitReasoning } from "./reasoning.ts";
 
 /** What is needed of a task to read completions of its prompt. */
 export type CompletedTask = Pick<Task, "prompt" | "entryPoint" | "language">;
@@ -18,7 +18,7 @@ export type CompletedTask = Pick<Task, "prompt" | "entryPoint" | "language">;
  * entry point counts, else code among words that does, else the body that completes the prompt's function.
  */
 export function programOf(task: CompletedTask, completion: string): string | null {
-  const text = splitThought(completion).text.replace(/\r\n?/g, "\n");
+  const text = splitReasoning(completion).text.replace(/\r\n?/g, "\n");
   return text.trim() === "" ? null : new CompletionReader(task).read(text);
 }
 

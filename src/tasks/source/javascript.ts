@@ -106,7 +106,10 @@ function findDefinition(text: string, name: string): Definition | undefined {
 }
 
 function memberIn(code: string, method: string): boolean {
-  const head = new RegExp(`^[ \\t]+(?:static[ \\t]+)?(?:async[ \\t]+)?\\*?[ \\t]*${escapeName(method)}[ \\t]*[(=]`, "m");
+  const head = new RegExp(
+    `^[ \\t]+(?:static[ \\t]+)?(?:async[ \\t]+)?\\*?[ \\t]*${escapeName(method)}[ \\t]*[(=]`,
+    "m",
+  );
   return head.test(code);
 }
 

@@ -8,7 +8,8 @@ type Open =
   | { readonly kind: "hole"; depth: number };
 
 /** Characters and words after which a slash begins a regular expression of JavaScript. */
-const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%<>~^])$|(?:^|[^\w$.])(?:return|typeof|case|in|of|delete|void|do|else|throw)$/;
+const BEFORE_REGEX =
+  /(?:^|[(,=:[!&|?{};+\-*%<>~^])$|(?:^|[^\w$.])(?:return|typeof|case|in|of|delete|void|do|else|throw)$/;
 
 /** Longest regular expression of JavaScript that is looked for, in characters. */
 const MAX_REGEX = 1000;

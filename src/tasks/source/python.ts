@@ -108,7 +108,8 @@ function readNames(tree: Tree, text: string): { used: Set<string>; bound: Set<st
         }
       } else if (/^(?:With|Try|Match)/.test(name) || /Pattern$/.test(name)) {
         for (let child = node.firstChild; child !== null; child = child.nextSibling) {
-          if (child.name === "VariableName" && /^(?:as|As.*)$|Pattern/.test(child.prevSibling?.name ?? name)) bind(child);
+          if (child.name === "VariableName" && /^(?:as|As.*)$|Pattern/.test(child.prevSibling?.name ?? name))
+            bind(child);
           if (child.prevSibling?.name === "as") bindAll(child, bind);
         }
       }

@@ -43,7 +43,7 @@ export interface Answer {
  * with the opening mark make the text begin inside the thought. A thought that was cut off leaves no answer. Marks in the
  * middle of an answer, in a program's strings for instance, mean nothing.
  */
-export function splitThought(completion: string): Answer {
+export function splitReasoning(completion: string): Answer {
   let answer: Answer = { text: completion };
   // Some models think again right after a thought.
   for (let count = 0; count < 100; count++) {
