@@ -24,12 +24,12 @@ export interface RecordedCompletion extends SampleText {
   readonly reasoning?: string;
 }
 
-const taskId = z.union([z.string().min(1), z.int()]).transform(String);
+const recordedId = z.union([z.string().min(1), z.int()]).transform(String);
 
 /** A debugging trajectory in the form of LDB (arXiv 2402.16906): every program of it, and the failed asserts between them. */
 const debuggingRecord = z
   .object({
-    task_id: taskId,
+    task_id: recordedId,
     implementations: z.array(z.string()).min(1),
     test_feedback: z.array(z.union([z.string(), z.array(z.string())])).default([]),
   })

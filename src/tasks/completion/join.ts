@@ -109,6 +109,7 @@ function completedBody(piece: string, parts: JoinParts): Joined | undefined {
   const { entryPoint, prompt, reader } = parts;
   let beginning: Joined | undefined;
   for (const program of bodies(piece, parts)) {
+    if (reader.language === "python" && !goesOnInside(program, prompt)) continue;
     const definition = reader.definition(program, entryPoint);
     if (definition !== "whole" && definition !== "method") continue;
     const joined: Joined = { program, definition, isBody: true };
@@ -116,6 +117,12 @@ function completedBody(piece: string, parts: JoinParts): Joined | undefined {
     if (beginning === undefined && reader.isBeginning(program) && prompt.trim() !== "") beginning = joined;
   }
   return beginning;
+}
+
+/** Whether the first statement behind the prompt is indented: at the margin it would end the function. */
+function goesOnInside(program: string, prompt: string): boolean {
+  const added = blankText(program, "python").slice(prompt.trimEnd().length);
+  return !added.startsWith("\n") || /^\s*\n[ \t]+\S/.test(added);
 }
 
 function* bodies(piece: string, { prompt, entryPoint, reader }: JoinParts): Generator<string> {

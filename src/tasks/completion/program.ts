@@ -70,7 +70,7 @@ class CompletionReader {
     if (best?.block !== undefined) {
       return withCompanions(best.program, { blocks: own, chosen: best.block, reader: this.#reader });
     }
-    if (best !== undefined && (blocks.length > 0 || this.#isProgramAlone(best))) return best.program;
+    if (best !== undefined) return best.program;
     return this.#anyBlock(blocks) ?? this.#anyText(blocks.length > 0 ? outside.join("\n") : text, whole);
   }
 
@@ -121,8 +121,8 @@ class CompletionReader {
 
   #pieceCandidates(piece: string): Candidate[] {
     const code = findCode(piece, this.#reader, (run) => this.#isProgramAlone(this.#candidate(run)));
-    const candidates = [code, betweenWords(piece, this.#reader)];
-    return candidates.filter((text) => text !== undefined).map((text) => this.#candidate(text));
+    const text = code ?? betweenWords(piece, this.#reader);
+    return text === undefined ? [] : [this.#candidate(text)];
   }
 
   #inlineCandidate(code: string): Candidate {

@@ -32,7 +32,9 @@ export interface Grammar {
   readonly parser: LRParser;
   /** The same text for the parser, of the same length, where the parser has faults of its own. */
   prepare?(text: string): string;
-  statement(node: SyntaxNode, text: string): Statement;
+  /** Offset of a token that does not fit although the parser takes it. */
+  errorIn?(tree: Tree, text: string): number | undefined;
+  statement(node: SyntaxNode, text: string): Pick<Statement, "from" | "kind" | "names">;
   /** Names that occur as values, and names that are bound anywhere: parameters, targets, imports. */
   names(tree: Tree, text: string): { readonly used: Set<string>; readonly bound: Set<string> };
   /** The best definition of a name (`Class.method` for one of its methods). Works on text with errors in it too. */
@@ -88,9 +90,11 @@ export class SourceReader {
     const cost = Math.max(text.length, 200);
     if (text.length > MAX_LENGTH || !this.spend(cost)) return UNREAD;
     const trimmed = `${text.trimEnd()}\n`;
-    const { parser, prepare } = this.#grammar;
+    const { parser, prepare, errorIn } = this.#grammar;
     try {
-      return { tree: parser.parse(prepare?.(trimmed) ?? trimmed) };
+      const tree = parser.parse(prepare?.(trimmed) ?? trimmed);
+      const errorAt = errorIn?.(tree, trimmed);
+      return errorAt === undefined ? { tree } : { errorAt };
     } catch (error) {
       // A tree too deep to build is a RangeError.
       const at = error instanceof SyntaxError ? /\d+$/.exec(error.message)?.[0] : undefined;
@@ -135,7 +139,9 @@ export class SourceReader {
     const statements: Statement[] = [];
     const { tree } = this.parse(text);
     for (let node = tree?.topNode.firstChild ?? null; node !== null; node = node.nextSibling) {
-      if (!/^(?:(?:Line|Block)?Comment|;)$/.test(node.name)) statements.push(this.#grammar.statement(node, text));
+      if (/^(?:(?:Line|Block)?Comment|;)$/.test(node.name)) continue;
+      const { from, kind, names } = this.#grammar.statement(node, text);
+      statements.push({ from, to: from + text.slice(from, node.to).trimEnd().length, kind, names });
     }
     return statements;
   }

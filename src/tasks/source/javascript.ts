@@ -7,6 +7,7 @@ import { blankText } from "./line-state.ts";
 
 export const javascriptGrammar: Grammar = {
   parser: parser.configure({ strict: true }),
+  errorIn: misplacedNode,
   statement: readStatement,
   names: readNames,
   definition: findDefinition,
@@ -20,13 +21,29 @@ export const javascriptGrammar: Grammar = {
   ),
 };
 
-function readStatement(node: SyntaxNode, text: string): Statement {
-  const { from, to, name } = node;
+/** What is grammatical and yet no program: a word with a colon before a declaration, a fence around text. */
+function misplacedNode(tree: Tree): number | undefined {
+  let errorAt: number | undefined;
+  tree.iterate({
+    enter({ name, from, node }) {
+      if (errorAt !== undefined) return false;
+      const isLabel =
+        name === "LabeledStatement" && !/^(?:For|While|Do|Switch|If|Block)/.test(node.lastChild?.name ?? "");
+      const isFence = name === "TaggedTemplateExpression" && /Template/.test(node.firstChild?.name ?? "");
+      if (isLabel || isFence) errorAt = from;
+      return true;
+    },
+  });
+  return errorAt;
+}
+
+function readStatement(node: SyntaxNode, text: string): Pick<Statement, "from" | "kind" | "names"> {
+  const { from, name } = node;
   if (/^(?:Function|Class|Import|Export)Declaration$|^Import/.test(name)) {
-    return { from, to, kind: "definition", names: declaredNames(node, text) };
+    return { from, kind: "definition", names: declaredNames(node, text) };
   }
-  if (name === "VariableDeclaration") return { from, to, kind: "assignment", names: declaredNames(node, text) };
-  return { from, to, kind: name === "ExpressionStatement" && isOperand(node) ? "operand" : "other", names: [] };
+  if (name === "VariableDeclaration") return { from, kind: "assignment", names: declaredNames(node, text) };
+  return { from, kind: name === "ExpressionStatement" && isOperand(node) ? "operand" : "other", names: [] };
 }
 
 function isOperand(statement: SyntaxNode): boolean {

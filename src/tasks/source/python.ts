@@ -9,6 +9,7 @@ export const pythonGrammar: Grammar = {
   parser: parser.configure({ strict: true }),
   // The parser does not know `1.` before an operator.
   prepare: (text) => text.replace(/(?<![\w.])(\d+)\.(?![\w.])/g, "$10"),
+  errorIn: misplacedStatement,
   statement: readStatement,
   names: readNames,
   definition: findDefinition,
@@ -23,13 +24,49 @@ export const pythonGrammar: Grammar = {
   ),
 };
 
+/**
+ * The parser lets statements of one block be indented differently, and `return` stand outside of functions. Text that is
+ * indented as a whole is taken for the inside of a function.
+ */
+function misplacedStatement(tree: Tree, text: string): number | undefined {
+  let errorAt: number | undefined;
+  let functions = 0;
+  tree.iterate({
+    enter({ name, from, node }) {
+      if (name === "FunctionDefinition") functions++;
+      if (name === "Script" || name === "Body" || name === "MatchBody") {
+        const { indent = "", uneven } = indentOf(node, text);
+        errorAt ??= uneven;
+        if (name === "Script" && indent !== "") functions++;
+      }
+      if (functions === 0 && (name === "ReturnStatement" || name === "YieldStatement")) errorAt ??= from;
+    },
+    leave({ name }) {
+      if (name === "FunctionDefinition") functions--;
+    },
+  });
+  return errorAt;
+}
+
+/** The white space before a block's statements, and the first statement that has another. */
+function indentOf(block: SyntaxNode, text: string): { readonly indent?: string; readonly uneven?: number } {
+  let indent: string | undefined;
+  for (let child = block.firstChild; child !== null; child = child.nextSibling) {
+    const space = text.slice(text.lastIndexOf("\n", child.from - 1) + 1, child.from);
+    if (child.name === "Comment" || space.trim() !== "") continue;
+    indent ??= space;
+    if (space !== indent) return { indent, uneven: child.from };
+  }
+  return indent === undefined ? {} : { indent };
+}
+
 const DEFINITIONS = new Set(["FunctionDefinition", "ClassDefinition", "DecoratedStatement", "ImportStatement"]);
 
-function readStatement(node: SyntaxNode, text: string): Statement {
-  const { from, to } = node;
+function readStatement(node: SyntaxNode, text: string): Pick<Statement, "from" | "kind" | "names"> {
+  const { from } = node;
   const kind = kindOf(node);
   const names = kind === "other" || kind === "operand" ? [] : boundNames(node, text);
-  return { from, to, kind, names };
+  return { from, kind, names };
 }
 
 function kindOf(node: SyntaxNode): Statement["kind"] {
@@ -106,7 +143,7 @@ function readNames(tree: Tree, text: string): { used: Set<string>; bound: Set<st
         for (const parameter of node.getChildren("VariableName")) {
           if (parameter.prevSibling?.name !== "AssignOp") bind(parameter);
         }
-      } else if (/^(?:With|Try|Match)/.test(name) || /Pattern$/.test(name)) {
+      } else if (/^(?:With|Try|Match)/.test(name) || name.endsWith("Pattern")) {
         for (let child = node.firstChild; child !== null; child = child.nextSibling) {
           if (child.name === "VariableName" && /^(?:as|As.*)$|Pattern/.test(child.prevSibling?.name ?? name))
             bind(child);
