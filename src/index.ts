@@ -15,7 +15,8 @@ export { train, type TrainOptions, type TrainReport } from "./api/train.ts";
 
 export type { LoadOptions, PrivateTests, Suite, Task, TaskSet, Test } from "./tasks/task.ts";
 export { openSuite } from "./tasks/suites.ts";
-export { extractProgram, programOf, renderPrompt, type Conversation, type Message } from "./tasks/prompt.ts";
+export { extractProgram, programOf } from "./tasks/completion/program.ts";
+export { renderPrompt, type Conversation, type Message } from "./tasks/prompt.ts";
 
 export type { Sandbox, SandboxLimits } from "./sandbox/sandbox.ts";
 export { createPyodideSandbox } from "./sandbox/pyodide/pyodide-sandbox.ts";

@@ -8,6 +8,7 @@ import { summarizeSamples, type GradedSample, type SampleSummary } from "../eval
 import type { Grade, Grader, TestResult, Verdict } from "../grading/grade.ts";
 import { gradeByTask } from "../grading/task-grader.ts";
 import { silentProgress, type ProgressReporter, type ProgressStage } from "../progress.ts";
+import { programOfSample } from "../tasks/sample.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import {
@@ -19,7 +20,7 @@ import {
 } from "./provenance.ts";
 import { openResults, type Results } from "./results.ts";
 import { graderChoice, sharedSignal, withGrader, type GraderChoice } from "./run-parts.ts";
-import { allTaskIds, checkSampleFile, isProse, programOfSample, readSamples, type Sample } from "./samples.ts";
+import { allTaskIds, checkSampleFile, readSamples, type Sample } from "./samples.ts";
 
 export interface GradeSamplesOptions {
   /** JSON Lines, plain or gzipped: `{"task_id", "completion"}` or `{"task_id", "solution"}`. */
@@ -37,6 +38,8 @@ export interface GradeSamplesOptions {
   readonly timeLimit?: number;
   /** Programs run at the same time. Default: one per core. */
   readonly workers?: number;
+  /** Every completion is cut where the first of these strings begins. Default: none is. */
+  readonly stop?: readonly string[];
   /** For which k pass@k is estimated. Default 1, 10 and 100. */
   readonly ks?: readonly number[];
   /** Default: the samples' file, ending in `.results.jsonl`. */
@@ -109,7 +112,7 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
   const file = options.out ?? resultsFileOf(samplesFile);
   if (file === samplesFile) throw new ConfigError(`--out ${file} would overwrite the samples`, { file });
   const suite = openSuite({ name: options.suite, ...(data !== undefined && { dataDirectory: data }) });
-  const { split = "test", limit } = options;
+  const { split = "test", limit, stop = [] } = options;
   const taskSet = await suite.load({ split, ...(limit !== undefined && { limit }) });
   const description = await checkSampleFile(samplesFile, taskSet);
   const choice: GraderChoice = {
@@ -127,11 +130,12 @@ export async function gradeSamples(options: GradeSamplesOptions): Promise<GradeS
         sandbox: sandboxVersion,
         ...timeLimit,
         ...rules,
+        ...(stop.length > 0 && { stop }),
       },
       versions,
     });
     try {
-      const run = new GradingRun({ grader, taskSet, results, total: description.samples, progress, signal });
+      const run = new GradingRun({ grader, taskSet, results, total: description.samples, progress, stop, signal });
       const graded = await run.gradeAll(samplesFile, concurrency * WINDOW);
       const summary = summarizeSamples({ taskIds: allTaskIds(taskSet), samples: graded, ks });
       const report: GradeSamplesReport = {
@@ -166,6 +170,7 @@ interface GradingRunParts {
   /** Samples in all. */
   readonly total: number;
   readonly progress: ProgressReporter;
+  readonly stop: readonly string[];
   readonly signal: AbortSignal | undefined;
 }
 
@@ -227,17 +232,13 @@ class GradingRun {
   }
 
   async #gradeOne(sample: Sample): Promise<SampleResult> {
-    const { grader, taskSet, signal } = this.#parts;
+    const { grader, taskSet, stop, signal } = this.#parts;
     const { task } = sample;
-    const program = programOfSample(sample);
+    const program = programOfSample(task, sample, stop);
     if (sample.notGradable !== undefined) return ungradable(sample, program, sample.notGradable);
     const privateTests = taskSet.privateTests.of(task.id);
     try {
       const grade = await gradeByTask(grader, { task, privateTests, program }, signal);
-      if (program !== null && failsToParse(grade) && isProse(sample, program)) {
-        const noProgram = { verdict: "no-program" } as const;
-        return resultOf(sample, null, { ...noProgram, tests: grade.tests.map(() => noProgram) });
-      }
       return resultOf(sample, program, grade);
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error;
@@ -248,10 +249,6 @@ class GradingRun {
 
 async function* choose<T>(items: AsyncIterable<T>, wanted: (item: T) => boolean): AsyncGenerator<T> {
   for await (const item of items) if (wanted(item)) yield item;
-}
-
-function failsToParse({ tests }: Grade): boolean {
-  return tests.every(({ exception }) => /^(?:Syntax|Indentation|Tab)Error: /.test(exception ?? ""));
 }
 
 function isNotGradable({ notGradable = [] }: TaskSet, taskId: string): boolean {

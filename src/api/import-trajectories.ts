@@ -35,6 +35,8 @@ import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts
 export interface ImportOptions {
   /** Nested as in the schema; what is left out has its default. */
   readonly configuration: z.input<typeof importSchema>;
+  /** Every completion is cut where the first of these strings begins. Default: none is. */
+  readonly stop?: readonly string[];
   readonly progress?: ProgressReporter;
   /** Stops cleanly; the same call resumes. */
   readonly signal?: AbortSignal;
@@ -45,6 +47,8 @@ export interface ImportReport extends ProgramRules {
   readonly run: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly configuration: ImportConfiguration;
+  /** Strings at which completions were cut; absent where none were. */
+  readonly stop?: readonly string[];
   readonly tasks: TaskSetDescription;
   /** Programs of all turns. */
   readonly programs: number;
@@ -64,7 +68,8 @@ const CONCURRENCY = 32;
 
 /** @throws ConfigError for what the user can mend (file, line); InfrastructureError where the run itself failed. */
 export async function importTrajectories(options: ImportOptions): Promise<ImportReport> {
-  const { progress = silentProgress } = options;
+  const { progress = silentProgress, stop = [] } = options;
+  const stopped = stop.length > 0 ? { stop } : {};
   const signal = sharedSignal(options.signal);
   const configuration = resolveInput(importSchema, options.configuration);
   const { name, data, split, limit, seed } = configuration.suite;
@@ -79,6 +84,7 @@ export async function importTrajectories(options: ImportOptions): Promise<Import
       file: await hashFile(configuration.file),
       tasksHash: taskSet.hash,
       ...rules,
+      ...stopped,
     },
     versions,
   });
@@ -94,7 +100,7 @@ export async function importTrajectories(options: ImportOptions): Promise<Import
           items,
           itemKey: ({ task, rolloutIndex }) => `${task.id} ${rolloutIndex}`,
           recordKey: ({ taskId, rolloutIndex }) => `${taskId} ${rolloutIndex}`,
-          work: (item) => gradeRecordedTrajectory(item, taskGrader, signal),
+          work: (item) => gradeRecordedTrajectory({ ...item, stop }, taskGrader, signal),
           log,
           concurrency: CONCURRENCY,
           onRecord: countSolved(stage),
@@ -109,6 +115,7 @@ export async function importTrajectories(options: ImportOptions): Promise<Import
       run: run.directory,
       versions,
       configuration,
+      ...stopped,
       tasks: describeTaskSet(taskSet),
       ...rules,
       programs: items.reduce((sum, { recorded }) => sum + recorded.completions.length, 0),

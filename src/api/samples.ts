@@ -1,14 +1,14 @@
 /** Files of samples in the form the field uses: one JSON object a line, with a task's id and a model's text. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { readInputLines } from "../store/input-lines.ts";
-import { programOf } from "../tasks/prompt.ts";
+import { sampleSchema, type SampleText } from "../tasks/sample.ts";
 import { createFindTaskId, type FindTaskId } from "../tasks/sample-ids.ts";
 import type { Task, TaskSet } from "../tasks/task.ts";
 
-export interface Sample {
+/** A sample of a file; its text is what the file holds, unchanged. */
+export interface Sample extends SampleText {
   /** From 0, blank lines not counted. */
   readonly sampleIndex: number;
   /** Line of the file, from 1. */
@@ -16,10 +16,6 @@ export interface Sample {
   readonly task: Task;
   /** Why no sample of this task can be graded. */
   readonly notGradable?: string;
-  /** `completion`: goes on from the prompt, or holds a program in prose. `solution`: a whole program. */
-  readonly form: "completion" | "solution";
-  /** What the file holds, unchanged. */
-  readonly text: string;
 }
 
 export interface SampleFileDescription {
@@ -28,16 +24,6 @@ export interface SampleFileDescription {
   /** SHA-256 of the text, unpacked. */
   readonly sha256: string;
 }
-
-const sampleLine = z
-  .looseObject({
-    task_id: z.union([z.string(), z.int()]),
-    completion: z.string().optional(),
-    solution: z.string().optional(),
-  })
-  .refine(({ completion, solution }) => completion !== undefined || solution !== undefined, {
-    message: 'expected "completion" or "solution" with the model\'s text',
-  });
 
 const MAX_NAMED = 10;
 
@@ -90,7 +76,7 @@ export function allTaskIds({ tasks, notGradable = [] }: Pick<TaskSet, "tasks" | 
   return [...tasks, ...notGradable.map(({ task }) => task)].map(({ id }) => id);
 }
 
-type ParsedLine = Pick<Sample, "form" | "text"> & { readonly taskId: string };
+type ParsedLine = SampleText & { readonly taskId: string };
 
 /** What the line says, or in words what is wrong with it. */
 function parseLine(content: string, taskSet: TaskSet, find: FindTaskId): ParsedLine | string {
@@ -100,19 +86,15 @@ function parseLine(content: string, taskSet: TaskSet, find: FindTaskId): ParsedL
   } catch {
     return `expected a JSON object, found ${JSON.stringify(content.length > 40 ? `${content.slice(0, 40)}…` : content)}`;
   }
-  const parsed = sampleLine.safeParse(json);
+  const parsed = sampleSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const key = issue?.path.join(".");
     return `${key ? `${key}: ` : ""}${issue?.message ?? "malformed"}`;
   }
-  const { task_id, completion, solution } = parsed.data;
-  const taskId = find(String(task_id));
-  if (taskId === undefined) return describeUnknown(String(task_id), taskSet);
-  // Whoever writes both means the program by `solution` and its source by `completion`.
-  return solution === undefined
-    ? { taskId, form: "completion", text: completion as string }
-    : { taskId, form: "solution", text: solution };
+  const { taskId: spelt, ...sample } = parsed.data;
+  const taskId = find(spelt);
+  return taskId === undefined ? describeUnknown(spelt, taskSet) : { taskId, ...sample };
 }
 
 function describeUnknown(id: string, { suite, split, tasks }: TaskSet): string {
@@ -122,21 +104,4 @@ function describeUnknown(id: string, { suite, split, tasks }: TaskSet): string {
   );
   const hint = guess === undefined ? `its ids look like ${tasks[0]?.id}` : `the nearest is ${guess}`;
   return `no task ${JSON.stringify(id)} in ${suite}, split ${split} (${tasks.length} tasks); ${hint}`;
-}
-
-/** The program that a sample stands for, or `null`: see `docs/grading.md` for the rule. */
-export function programOfSample({ task, form, text }: Pick<Sample, "task" | "form" | "text">): string | null {
-  if (form === "completion") return programOf(task, text);
-  return text.trim() === "" ? null : text;
-}
-
-/**
- * Whether a program that does not parse is no program at all: text of a completion without a definition of the function
- * that the tests call, hence an answer in prose alone.
- */
-export function isProse(sample: Pick<Sample, "task" | "form">, program: string): boolean {
-  const name = sample.task.entryPoint;
-  if (sample.form !== "completion" || name === undefined) return false;
-  const escaped = name.replace(/\$/g, "\\$");
-  return !new RegExp(`\\b(?:def|function|class|const|let|var)[\\s*]+${escaped}\\b|^${escaped}\\s*=`, "m").test(program);
 }

@@ -7,6 +7,7 @@ import type { RegisterCommand } from "./context.ts";
 import { exitCodes } from "./errors.ts";
 import { parsePositive, timeLimitOption } from "./flag-values.ts";
 import { createProgress } from "./progress.ts";
+import { stopOption } from "./stop-option.ts";
 
 interface GradeFlags {
   readonly suite: string;
@@ -17,6 +18,7 @@ interface GradeFlags {
   readonly workers?: number;
   readonly timeLimit?: number;
   readonly k: readonly number[];
+  readonly stop?: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -36,6 +38,7 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
     .addOption(timeLimitOption())
     .option("--workers <n>", "processes that run programs (default: one per core)", parsePositive)
     .option("--k <list>", "estimate pass@k for these, separated by commas", parseKs, [1, 10, 100])
+    .addOption(stopOption())
     .option("--out <file>", "results, one line per sample (default: SAMPLES.results.jsonl)")
     .option("--json", "print the summary as JSON")
     .action(async (samples: string, { k, json, ...flags }: GradeFlags) => {

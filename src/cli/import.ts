@@ -5,6 +5,7 @@ import { addConfigurationFlags, readConfiguration } from "./configuration-flags.
 import type { RegisterCommand } from "./context.ts";
 import { createProgress } from "./progress.ts";
 import { describeRollouts } from "./rollout-text.ts";
+import { stopOption } from "./stop-option.ts";
 
 export const registerImportCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -12,11 +13,13 @@ export const registerImportCommand: RegisterCommand = (program, context) => {
     .description("Grade recorded programs or multi-turn trajectories and keep them as trajectories to train on.")
     .option("--json", "print the report as JSON");
   addConfigurationFlags(command, importSchema);
-  command.action(async (options: { json?: boolean }) => {
+  command.addOption(stopOption());
+  command.action(async (options: { json?: boolean; stop?: readonly string[] }) => {
     const configuration = readConfiguration(command, importSchema);
     context.setResumeHint("The same command resumes where it left off.");
     const progress = createProgress({ stream: context.stderr, interactive: context.stderr.isTTY ?? false });
-    const report = await importTrajectories({ configuration, progress, signal: context.signal });
+    const { stop = [] } = options;
+    const report = await importTrajectories({ configuration, stop, progress, signal: context.signal });
     if (options.json) {
       context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       return;

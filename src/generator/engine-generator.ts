@@ -1,5 +1,6 @@
 /** A generator on an engine's model. */
 import type { TrainableModel } from "../engine/engine.ts";
+import { splitReasoning } from "../tasks/completion/reasoning.ts";
 import type { Completion, Generator } from "./generator.ts";
 
 /** Takes over the model: `close()` closes it. */
@@ -15,7 +16,7 @@ export function createEngineGenerator(model: TrainableModel): Generator {
         signal,
       );
       return samples.map((sample): Completion => ({
-        text: model.tokenizer.decode(sample.tokens),
+        ...splitReasoning(model.tokenizer.decode(sample.tokens)),
         stopReason: sample.stopReason,
         tokenCount: sample.logprobs.length,
       }));

@@ -5,7 +5,7 @@ import { AnswerError } from "./faults.ts";
 import { fieldsOf, listOf, numberOf, parseJson, quote, showJson, wordsOf } from "./json-fields.ts";
 import { firstTokens } from "./log-probabilities.ts";
 import type { TokenCounts } from "./meter.ts";
-import { splitReasoning } from "./reasoning.ts";
+import { splitReasoning } from "../tasks/completion/reasoning.ts";
 import type { TokenLogprob } from "./model-server.ts";
 
 export interface AnsweredChoice {

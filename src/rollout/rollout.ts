@@ -4,7 +4,7 @@ import { proposeFitting } from "../generator/propose-fitting.ts";
 import type { PublicGrader } from "../grading/grade.ts";
 import { deriveSeed } from "../random.ts";
 import type { PromptOptions } from "../tasks/prompt.ts";
-import { programOf } from "../tasks/prompt.ts";
+import { programOf } from "../tasks/completion/program.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Trajectory, Turn } from "./trajectory.ts";
 import { conversationAfter } from "./trajectory.ts";

@@ -11,7 +11,7 @@ import { deriveSeed } from "../random.ts";
 import type { RolloutSettings } from "../rollout/rollout.ts";
 import type { StopReason, Trajectory, Turn } from "../rollout/trajectory.ts";
 import { conversationAfter } from "../rollout/trajectory.ts";
-import { programOf } from "../tasks/prompt.ts";
+import { programOf } from "../tasks/completion/program.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import type { SearchEvent, WrittenCandidate } from "./events.ts";

@@ -3,7 +3,8 @@
  * different texts or rules are told apart even where a version number was forgotten: the hash is over what they make of
  * fixed examples.
  */
-import { renderFeedback, renderPrompt, programOf } from "./prompt.ts";
+import { programOf } from "./completion/program.ts";
+import { renderFeedback, renderPrompt } from "./prompt.ts";
 import { PROMPT_TEMPLATES, type PromptTemplateName } from "./prompt-template.ts";
 import { sha256 } from "./task-set.ts";
 import type { Task } from "./task.ts";

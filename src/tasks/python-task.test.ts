@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../errors.ts";
-import { programOf } from "./prompt.ts";
+import { programOf } from "./completion/program.ts";
 import { topLevelStatements } from "./python-statements.ts";
 import { parsePythonTask } from "./python-task.ts";
 

@@ -1,0 +1,178 @@
+/** Takes from a completion the program that a reader would run. */
+import { SourceReader, type Definition } from "../source/grammar.ts";
+import type { Task } from "../task.ts";
+import { findBlocks, type Block } from "./fences.ts";
+import { readInfoString, type BlockLanguage } from "./info-string.ts";
+import { withCompanions } from "./companions.ts";
+import { joinToPrompt, type Joined } from "./join.ts";
+import { betweenWords, findCode, inlineCode } from "./prose.ts";
+import { splitReasoning } from "./reasoning.ts";
+
+/** What is needed of a task to read completions of its prompt. */
+export type CompletedTask = Pick<Task, "prompt" | "entryPoint" | "language">;
+
+/**
+ * The program that a completion stands for; `null` where it holds none. `docs/grading.md` states the rule.
+ *
+ * The thought is split off. A text that is a program as a whole counts as it is. Else the last block that defines the
+ * entry point counts, else code among words that does, else the body that completes the prompt's function.
+ */
+export function programOf(task: CompletedTask, completion: string): string | null {
+  const text = splitReasoning(completion).text.replace(/\r\n?/g, "\n");
+  return text.trim() === "" ? null : new CompletionReader(task).read(text);
+}
+
+/** The program in a completion where nothing is known of the task but its language. */
+export function extractProgram(completion: string, language: Task["language"] = "python"): string | null {
+  return programOf({ prompt: "", language }, completion);
+}
+
+/** A piece of a completion that may be the program. */
+interface Candidate extends Joined {
+  /** The better ones of a completion have the higher score; 0: nothing speaks for it. */
+  readonly score: number;
+  /** Which block it is, where it is one. */
+  readonly block?: Block;
+}
+
+/** How the program comes to its definition of the entry point. */
+const SCORES: Readonly<Record<Definition, number>> = { whole: 6, method: 4, alias: 3, stub: 1 };
+const BODY_SCORE = 5;
+const BROKEN_BODY_SCORE = 2;
+
+/** A task without an entry point: what reads input, before what defines something, before what only runs. */
+const READS_INPUT = {
+  python: /\binput\s*\(|\bstdin\b|\bfileinput\b|\bopen\s*\(\s*0/,
+  javascript: /\bstdin\b|\breadline\b|\breadFileSync\b|\bDeno\.read|\bBun\.stdin/,
+} as const;
+
+class CompletionReader {
+  readonly #task: CompletedTask;
+  readonly #reader: SourceReader;
+
+  constructor(task: CompletedTask) {
+    this.#task = task;
+    this.#reader = new SourceReader(task.language);
+  }
+
+  read(text: string): string | null {
+    const whole = this.#candidate(withOneEnd(text));
+    if (this.#isProgramAlone(whole)) return whole.program;
+    const { blocks, outside } = findBlocks(text, this.#reader);
+    const own = blocks.filter(({ language }) => this.#isOwn(language));
+    // Of equal scores an earlier group counts, and in a group the last.
+    const best = bestOf([
+      own.map((block) => this.#blockCandidate(block)),
+      blocks.filter((block) => !own.includes(block)).map((block) => this.#foreignCandidate(block)),
+      outside.flatMap((piece) => this.#pieceCandidates(piece)),
+      outside.flatMap(inlineCode).map((code) => this.#inlineCandidate(code)),
+    ]);
+    if (best?.block !== undefined) {
+      return withCompanions(best.program, { blocks: own, chosen: best.block, reader: this.#reader });
+    }
+    if (best !== undefined) return best.program;
+    return this.#anyBlock(blocks) ?? this.#anyText(blocks.length > 0 ? outside.join("\n") : text, whole);
+  }
+
+  /** Whether a block so marked is taken for one in the task's language. */
+  #isOwn(language: BlockLanguage): boolean {
+    return language === "none" || language === this.#task.language;
+  }
+
+  #isProgramAlone({ program, score }: Candidate): boolean {
+    const enough = this.#task.entryPoint === undefined ? 2 : SCORES.method;
+    return score >= enough && this.#reader.parses(program);
+  }
+
+  #candidate(piece: string): Candidate {
+    if (this.#task.entryPoint === undefined) return { program: piece, score: this.#scoreOfRun(piece) };
+    const joined = joinToPrompt(this.#task, piece, this.#reader);
+    return { ...joined, score: this.#scoreOf(joined) };
+  }
+
+  #scoreOf({ program, definition, isBody }: Joined): number {
+    if (definition === undefined) return 0;
+    if (isBody) return this.#reader.parses(program) ? BODY_SCORE : BROKEN_BODY_SCORE;
+    return SCORES[definition];
+  }
+
+  #scoreOfRun(piece: string): number {
+    if (!this.#reader.parses(piece)) return 0;
+    const statements = this.#reader.statements(piece);
+    if (statements.every(({ kind }) => kind === "operand")) return 0;
+    if (READS_INPUT[this.#task.language].test(piece)) return 4;
+    return statements.some(({ kind }) => kind === "definition") ? 3 : 2;
+  }
+
+  #blockCandidate(block: Block): Candidate {
+    const candidate = { ...this.#candidate(block.text), block };
+    // With an error in it, a block that says its language is still what was meant.
+    const isMeant = this.#task.entryPoint === undefined && block.language !== "none" && block.text.trim() !== "";
+    return isMeant && !this.#reader.parses(block.text)
+      ? { ...candidate, score: READS_INPUT[this.#task.language].test(block.text) ? 4 : 1 }
+      : candidate;
+  }
+
+  /** A block marked as something else has to be a program of the task's language to count. */
+  #foreignCandidate(block: Block): Candidate {
+    const candidate = this.#candidate(block.text);
+    return this.#reader.parses(candidate.program) ? candidate : { ...candidate, score: 0 };
+  }
+
+  #pieceCandidates(piece: string): Candidate[] {
+    const code = findCode(piece, this.#reader, (run) => this.#isProgramAlone(this.#candidate(run)));
+    const text = code ?? betweenWords(piece, this.#reader);
+    return text === undefined ? [] : [this.#candidate(text)];
+  }
+
+  #inlineCandidate(code: string): Candidate {
+    const { language, rest } = readInfoString(code);
+    const candidate = this.#candidate(language === this.#task.language && rest !== "" ? `${rest}\n` : code);
+    return candidate.definition === "whole" && this.#isProgramAlone(candidate) ? candidate : { ...candidate, score: 0 };
+  }
+
+  /** Where nothing defines the entry point: the last block that is code at all. */
+  #anyBlock(blocks: readonly Block[]): string | null {
+    const code = blocks.filter(({ text }) => text.trim() !== "");
+    const { language: own } = this.#task;
+    const block =
+      code.findLast(({ language }) => language === own) ??
+      code.findLast(({ language, text }) => language === "none" && this.#isCode(text)) ??
+      code.findLast(({ language }) => ["python", "javascript", "code"].includes(language));
+    return block === undefined ? null : this.#candidate(block.text).program;
+  }
+
+  /** Where there is no block either: the text, unless it is an answer in words alone. */
+  #anyText(text: string, whole: Candidate): string | null {
+    if (whole.score > 0) return whole.program;
+    if (this.#reader.parses(text)) return this.#isCode(text) ? whole.program : null;
+    return LOOKS_LIKE_CODE.test(text) ? this.#candidate(betweenWords(text, this.#reader) ?? text).program : null;
+  }
+
+  #isCode(text: string): boolean {
+    if (!this.#reader.parses(text)) return LOOKS_LIKE_CODE.test(text);
+    return this.#reader.statements(text).some(({ kind }) => kind !== "operand");
+  }
+}
+
+/** A line that is hardly a sentence. */
+const LOOKS_LIKE_CODE =
+  /^[ \t]*(?:(?:async )?(?:def|function) [\w$]+ ?\(|class [A-Z]\w*\b.*[:{]|import [\w.]+$|from [\w.]+ import |(?:const|let|var) \S+ = |[\w$.[\]]+ [-+*/]?= \S|print\(|console\.)/m;
+
+/** The last of those with the highest score, in the first group that has one; `undefined` where all have 0. */
+function bestOf(groups: readonly (readonly Candidate[])[]): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const group of groups) {
+    const inGroup = group.reduce<Candidate | undefined>(
+      (last, candidate) => (candidate.score >= Math.max(1, last?.score ?? 0) ? candidate : last),
+      undefined,
+    );
+    if ((inGroup?.score ?? 0) > (best?.score ?? 0)) best = inGroup;
+  }
+  return best;
+}
+
+/** Without blank lines at the end. */
+function withOneEnd(text: string): string {
+  return `${text.replace(/\n\s*$/, "")}\n`;
+}
