@@ -135,6 +135,28 @@ def task_func(n):
     ]);
   });
 
+  test.skipIf(!open).each(["{", "[", "7", '["list",[1]]', '"passed"', '["?","1object"]', ""])(
+    "an outcome of a unittest class that is no outcome, %j, is an error",
+    async (encoded) => {
+      const forging: Sandbox = {
+        ...sandbox,
+        async run(job, signal) {
+          const result = await sandbox.run(job, signal);
+          const isCases = job.setupCode?.includes("TestCases");
+          const call = { kind: "value", encoded, shown: "" } as const;
+          return isCases ? { kind: "finished", calls: [call], cpuTimeMs: 1 } : result;
+        },
+      };
+      const forged = await createGrader({ sandboxes: { python: forging } });
+      try {
+        const tests: Test[] = [{ kind: "unittest", source: cases }];
+        expect((await forged.grade({ program: right, tests })).verdict).toBe("error");
+      } finally {
+        await forged.close();
+      }
+    },
+  );
+
   test.skipIf(!open)("deep recursion under LiveCodeBench's preamble ends with a verdict", async () => {
     const program = "def f(x):\n    return f(x + 1) + 1\ndef g(n):\n    return 0 if n == 0 else g(n - 1) + 1\n";
     const tests = asserts("assert g(900) == 900", "assert f(1) == 1");

@@ -52,7 +52,7 @@ async function gradeOne(
 
 /** `[name, kind, last line]` of the first test method that went wrong, or `None`. The whole of it may be forged. */
 function readOutcome(encoded: string): TestResult {
-  const outcome = JSON.parse(encoded) as unknown;
+  const outcome = parse(encoded);
   if (outcome === null) return { verdict: "passed" };
   const [kind, body] = Array.isArray(outcome) ? (outcome as unknown[]) : [];
   const parts = kind === "list" && Array.isArray(body) && body.every((part) => typeof part === "string") ? body : [];
@@ -62,6 +62,14 @@ function readOutcome(encoded: string): TestResult {
   return what === "failed"
     ? { verdict: "failed", statement, obtained: reason }
     : { verdict: "error", statement, exception: reason };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const RUN_CASES = `
