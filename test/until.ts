@@ -25,3 +25,35 @@ export async function whileRunning<T>(work: Promise<T>, act: () => void): Promis
     clearInterval(timer);
   }
 }
+
+/** Rejects when `work` does not come to an end. */
+export async function orNever<T>(work: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const never = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} does not end`)), NEVER_MS);
+  });
+  try {
+    return await Promise.race([work, never]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Whether the event loop turns while a call of `work` is under way: it is called until the loop has turned ten times in
+ * all, since a quick call may be over before this thread gets the processor again, and given up after a hundred calls.
+ */
+export async function loopTurnsDuring(work: () => Promise<unknown>): Promise<boolean> {
+  let left = 10;
+  for (let call = 0; call < 100; call++) {
+    let running = true;
+    const turn = (): void => {
+      if (running && --left > 0) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await work();
+    running = false;
+    if (left === 0) return true;
+  }
+  return false;
+}
