@@ -3,7 +3,7 @@
 /** Between two looks; nothing depends on it. */
 const LOOK_EVERY_MS = 10;
 /** A net for what never comes, far beyond what anything takes on any machine. */
-const NEVER_MS = 600_000;
+export const NEVER_MS = 600_000;
 
 /** Looks until there is something (neither `undefined`, `null` nor `false`), and gives it back. */
 export async function until<T>(look: () => T | undefined | null | false): Promise<T> {

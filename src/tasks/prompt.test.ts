@@ -103,10 +103,9 @@ describe("extractProgram", () => {
   });
 
   it("takes time in proportion to the text, however many fences it opens", () => {
-    const text = "```\n".repeat(100_001) + "a = 1";
-    const started = performance.now();
+    // With its square this would take days.
+    const text = "```\n".repeat(2_000_001) + "a = 1";
     expect(extractProgram(text)).toBe("a = 1\n");
-    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
 
