@@ -1,6 +1,5 @@
 /** Runs the built command line as a user would. */
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const repository = fileURLToPath(new URL("..", import.meta.url));
@@ -13,7 +12,7 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  /** Ends the process with this signal as soon as the file is there and not empty. */
+  /** Ends the process with this signal as soon as the file is there and not empty; see `interrupt-when-written.mjs`. */
   readonly interrupt?: { readonly signal: NodeJS.Signals; readonly whenWritten: string };
   readonly cwd?: string;
 }
@@ -25,24 +24,18 @@ export function runCommand(
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const script = `${repository}${options.script ?? "bin/mucode.js"}`;
-    const child = spawn(process.execPath, [script, ...args], {
+    const { interrupt } = options;
+    const preload = interrupt ? ["--import", new URL("interrupt-when-written.mjs", import.meta.url).href] : [];
+    const child = spawn(process.execPath, [...preload, script, ...args], {
       cwd: options.cwd ?? repository,
+      env: { ...process.env, ...(interrupt && { MUCODE_TEST_INTERRUPT: JSON.stringify(interrupt) }) },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let stdout = "";
     let stderr = "";
-    const { interrupt } = options;
-    const timer =
-      interrupt &&
-      setInterval(() => {
-        if ((statSync(interrupt.whenWritten, { throwIfNoEntry: false })?.size ?? 0) > 0) child.kill(interrupt.signal);
-      }, 10);
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk));
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk));
     child.on("error", reject);
-    child.on("close", (exitCode) => {
-      clearInterval(timer);
-      resolve({ exitCode, stdout, stderr });
-    });
+    child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
   });
 }

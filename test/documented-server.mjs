@@ -80,7 +80,7 @@ const server = createServer((request, response) => {
   request.on("end", () => {
     const name = `${request.method} ${request.url}`;
     if (mishap === "never-healthy") return response.writeHead(503).end();
-    if (mishap === "hangs" && request.method === "POST") return undefined;
+    if (mishap === "hangs" && request.method === "POST") return void process.stdout.write("hanging\n");
     const answer = answers[name];
     if (answer === undefined) return response.writeHead(404).end(JSON.stringify({ detail: "Not Found" }));
     try {

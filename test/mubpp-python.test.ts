@@ -20,6 +20,7 @@ import { createMubpp, toTask } from "../src/tasks/mubpp/mubpp.ts";
 import type { Stage } from "../src/tasks/mubpp/stage.ts";
 import { repr, valuesEqual, type Value } from "../src/tasks/mubpp/value.ts";
 import { drawWrongAttempt } from "../src/tasks/mubpp/wrong-attempts.ts";
+import { PATIENT_MS } from "./cpu-limits.ts";
 
 const INPUTS_PER_PROGRAM = 8;
 const PARAMETER_DRAWS = 2;
@@ -86,7 +87,7 @@ describe("mubpp in Python", () => {
     const result = await sandbox.run({
       program,
       calls: ["mismatches()[:5]", "sum(len(pairs) for _, pairs in CASES)"],
-      limits: { cpuTimeMs: 20_000, memoryBytes: 256 * 2 ** 20 },
+      limits: { cpuTimeMs: PATIENT_MS, memoryBytes: 256 * 2 ** 20 },
     });
     const shown =
       result.kind === "finished" ? result.calls.map((call) => (call.kind === "value" ? call.shown : call)) : result;
@@ -115,7 +116,7 @@ describe("mubpp in Python", () => {
     const calls = [
       `[${pairs.map(([a, b]) => `int(${repr(a)} == ${repr(b)})`).join(", ")}] == [${pairs.map(([a, b]) => Number(valuesEqual(a, b))).join(", ")}]`,
     ];
-    const result = await sandbox.run({ program: "", calls, limits: { cpuTimeMs: 3000, memoryBytes: 2 ** 28 } });
+    const result = await sandbox.run({ program: "", calls, limits: { cpuTimeMs: PATIENT_MS, memoryBytes: 2 ** 28 } });
     expect(result).toMatchObject({ kind: "finished", calls: [{ kind: "value", shown: "True" }] });
   });
 

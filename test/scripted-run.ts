@@ -1,5 +1,5 @@
 /** Expert iteration with a scripted generator, grader, verifier and trainer: says who was asked what. */
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import type { ProposeRequest } from "../src/generator/generator.ts";
 import { createScriptedGenerator } from "../src/generator/scripted-generator.ts";
 import type { Grader, OutcomeGrader } from "../src/grading/grade.ts";
@@ -93,8 +93,8 @@ export interface Script {
   readonly store?: ReturnType<typeof memoryStore>;
   /** The program that the generator of a checkpoint writes. */
   readonly write: (facts: { checkpoint: string; task: string; rollout: number; turn: number }) => string;
-  /** How long the generator thinks, milliseconds; default not at all. */
-  readonly delayMs?: (request: ProposeRequest) => number;
+  /** For how many turns of the event loop the generator thinks; default none. */
+  readonly turns?: (request: ProposeRequest) => number;
   /** The verifier's score of a program; default 0. */
   readonly score?: (program: string) => number;
 }
@@ -132,7 +132,7 @@ export async function play(script: Script) {
         ...generator,
         async propose(request, signal) {
           const completions = await generator.propose(request, signal);
-          await delay(script.delayMs?.(request) ?? 0);
+          for (let left = script.turns?.(request) ?? 0; left > 0; left--) await setImmediate();
           return completions;
         },
       };

@@ -221,8 +221,8 @@ describe("the method's semantics", () => {
       write: ({ task: name, rollout, turn }) => (turn > 0 && rollout > 0 ? `r${name}${rollout}` : `w${name}${turn}`),
       score: (program) => program.length,
     };
-    const results = async (delayMs: (request: ProposeRequest) => number) => {
-      const { generatorFits, verifierFits } = await play({ ...script, delayMs });
+    const results = async (turns: (request: ProposeRequest) => number) => {
+      const { generatorFits, verifierFits } = await play({ ...script, turns });
       return [generatorFits.map(({ examples }) => examples), verifierFits.map(({ data }) => data)];
     };
     const quick = await results(() => 0);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { z } from "zod";
+import type { Clock } from "../src/clock.ts";
 import { servingSchema } from "../src/config/serving-schema.ts";
 import { loadEmbeddedModel } from "../src/engine/embedded/embedded-model.ts";
 import { ConfigError } from "../src/errors.ts";
@@ -18,6 +19,8 @@ import type { Task } from "../src/tasks/task.ts";
 import { createEngineVerifier } from "../src/verifier/engine-verifier.ts";
 import { writeVerifierSettings } from "../src/verifier/verifier-files.ts";
 import { repository } from "./command.ts";
+import { createHurriedClock } from "./misbehaving-server.ts";
+import { until, whileRunning } from "./until.ts";
 
 const documented = fileURLToPath(new URL("documented-server.mjs", import.meta.url));
 const base = { directory: join(repository, "models", "mubpp-base") };
@@ -34,13 +37,14 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function open(serving: z.input<typeof servingSchema>): Promise<ModelOpener> {
+async function open(serving: z.input<typeof servingSchema>, clock?: Clock): Promise<ModelOpener> {
   opener = await createModelOpener({
     serving: servingSchema.parse(serving),
     threads: 1,
     logs: join(directory, "logs"),
     records: join(directory, "processes"),
     log: (line) => lines.push(line),
+    ...(clock && { clock }),
   });
   return opener;
 }
@@ -251,11 +255,17 @@ describe("a server as vLLM documents it", () => {
   });
 
   it("that hangs is waited for no longer than the limit; the other one answers", async () => {
-    const { openGenerator } = await open({ generator: { ...vllm, replicas: 2, requestTimeout: 2 } });
+    const clock = createHurriedClock();
+    const { openGenerator } = await open({ generator: { ...vllm, replicas: 2, requestTimeout: 600 } }, clock);
     const generator = await openGenerator(base);
     const [hung] = processes(documented);
     process.kill(hung!, "SIGSTOP");
-    const found = await Promise.all([1, 2, 3, 4].map((seed) => propose(generator, { seeds: [seed] })));
+    let answered = 0;
+    const asked = [1, 2, 3, 4].map((seed) => propose(generator, { seeds: [seed] }).finally(() => answered++));
+    // Each of the two has got two.
+    await until(() => answered === 2);
+    clock.runOut(600_000);
+    const found = await Promise.all(asked);
     expect(found.flat().map(({ text }) => text.split(" by ")[0])).toEqual(["text 1", "text 2", "text 3", "text 4"]);
     expect(found.flat().some(({ text }) => text.endsWith(`by ${hung}`))).toBe(false);
     // One that is stopped by a signal takes no other: it is ended by force.
@@ -266,8 +276,8 @@ describe("a server as vLLM documents it", () => {
 });
 
 describe("a server that cannot be had", () => {
-  const opening = async (generator: object): Promise<Error> => {
-    const { openGenerator } = await open({ generator: { kind: "vllm", executable: documented, ...generator } });
+  const opening = async (generator: object, clock?: Clock): Promise<Error> => {
+    const { openGenerator } = await open({ generator: { kind: "vllm", executable: documented, ...generator } }, clock);
     const error = await failure(openGenerator(base));
     expect(processes(documented)).toEqual([]);
     return error;
@@ -311,8 +321,17 @@ describe("a server that cannot be had", () => {
   });
 
   it("because it hangs on every request: given up after the retries, and nothing is left behind", async () => {
-    const error = await opening({ environment: "MISHAP=hangs", requestTimeout: 0.5, retries: 1 });
-    expect(error.message).toMatch(/no complete answer within 0\.5 s/);
+    const clock = createHurriedClock();
+    const log = join(directory, "logs", "generator-1.log");
+    let hung = 0;
+    const given = opening({ environment: "MISHAP=hangs", requestTimeout: 600, retries: 1 }, clock);
+    const error = await whileRunning(given, () => {
+      const hanging = existsSync(log) ? readFileSync(log, "utf8").split("hanging").length - 1 : 0;
+      if (hanging > hung && clock.isRunning(600_000)) clock.runOut(600_000);
+      hung = hanging;
+    });
+    expect(error.message).toMatch(/no complete answer within 600 s/);
+    expect(hung).toBeGreaterThan(1);
   });
 });
 

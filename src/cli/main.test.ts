@@ -118,13 +118,14 @@ describe("exit codes and messages", () => {
 
   test("progress under way is left as it is, and nothing is drawn over the message", async () => {
     const stderr = new Capture();
-    const commands = commandsDoing(async (context) => {
-      context.stderr.write("rollouts  1/2 programs");
-      setTimeout(() => context.stderr.write("rollouts  2/2 programs"), 1);
+    let write: (text: string) => void = () => undefined;
+    const commands = commandsDoing(async ({ stderr: progress }) => {
+      write = (text) => progress.write(text);
+      write("rollouts  1/2 programs");
       throw new ConfigError("no");
     });
     await main(["work"], { stdout: new Capture(), stderr, commands, signals: new EventEmitter() });
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    write("rollouts  2/2 programs");
     expect(stderr.text).toBe("rollouts  1/2 programs\nmucode: no\n");
   });
 

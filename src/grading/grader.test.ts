@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
+import { HASTY_MS, PATIENT_MS } from "../../test/cpu-limits.ts";
 import { SandboxError, SuiteError } from "../errors.ts";
 import { createPyodideSandbox, type PyodideSandbox } from "../sandbox/pyodide/pyodide-sandbox.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -14,22 +15,27 @@ import { createTaskGrader } from "./task-grader.ts";
 const asserts = (...sources: string[]): Test[] => sources.map((source) => ({ kind: "assert", source }));
 
 let sandbox: PyodideSandbox;
+/** For programs that end, and for those that do not. */
 let grader: Grader;
+let hasty: Grader;
 beforeAll(async () => {
   sandbox = await createPyodideSandbox({ workers: 1 });
-  grader = await createGrader({
-    sandboxes: { python: sandbox },
-    limits: { cpuTimeMs: 500, memoryBytes: 128 * 2 ** 20 },
-  });
+  const open = (cpuTimeMs: number): Promise<Grader> =>
+    createGrader({ sandboxes: { python: sandbox }, limits: { cpuTimeMs, memoryBytes: 128 * 2 ** 20 } });
+  [grader, hasty] = await Promise.all([open(PATIENT_MS), open(HASTY_MS)]);
 });
 afterAll(async () => {
-  await grader.close();
+  await Promise.all([grader.close(), hasty.close()]);
   await sandbox.close();
 });
 
 /** Each test's verdict with what was obtained or raised, as one line. */
-async function verdicts(program: string, ...sources: string[]): Promise<string[]> {
-  const { tests } = await grader.grade({ program, tests: asserts(...sources) });
+function verdicts(program: string, ...sources: string[]): Promise<string[]> {
+  return verdictsBy(grader, program, ...sources);
+}
+
+async function verdictsBy(by: Grader, program: string, ...sources: string[]): Promise<string[]> {
+  const { tests } = await by.grade({ program, tests: asserts(...sources) });
   return tests.map(({ verdict, obtained, exception }) => [verdict, obtained, exception].filter(Boolean).join(" "));
 }
 
@@ -135,7 +141,7 @@ describe("tests that are replayed", () => {
 
   test("a value that keeps the test computing is the program's time-out", async () => {
     expect(
-      await verdicts("def f(x):\n    return 10 ** 15\n", "n = 0\nfor i in range(f(1)):\n    n += i\nassert n"),
+      await verdictsBy(hasty, "def f(x):\n    return 10 ** 15\n", "n = 0\nfor i in range(f(1)):\n    n += i\nassert n"),
     ).toEqual(["timed-out"]);
   });
 });
@@ -144,7 +150,7 @@ describe("grading", () => {
   test("a stopped program keeps the verdicts of the tests before", async () => {
     const loop =
       "import os\ndef f(x):\n    while x == 2:\n        pass\n    if x == 4:\n        os._exit(0)\n    return x\n";
-    expect(await verdicts(loop, "assert f(1) == 1", "assert f(2) == 2", "assert f(3) == 3")).toEqual([
+    expect(await verdictsBy(hasty, loop, "assert f(1) == 1", "assert f(2) == 2", "assert f(3) == 3")).toEqual([
       "passed",
       "timed-out",
       "timed-out",
@@ -155,7 +161,7 @@ describe("grading", () => {
       exited,
       exited,
     ]);
-    expect(await verdicts(loop, "assert f(1) <= 1", "assert f(2) <= 2", "assert f(3) <= 3")).toEqual([
+    expect(await verdictsBy(hasty, loop, "assert f(1) <= 1", "assert f(2) <= 2", "assert f(3) <= 3")).toEqual([
       "passed",
       "timed-out",
       "timed-out",
@@ -246,7 +252,7 @@ describe("grading a task", () => {
     ["exits in a private test", "import os\ndef f(x, key=None):\n    if x != 3:\n        os._exit(0)\n    return 6\n"],
     ["loops in a private test", "def f(x, key=None):\n    while x != 3:\n        pass\n    return 6\n"],
   ])("a program that %s gets the public grade of one that passes", async ([, program]) => {
-    const tasks = createTaskGrader({ grader, privateTests });
+    const tasks = createTaskGrader({ grader: program.includes("while") ? hasty : grader, privateTests });
     expect(await tasks.gradePublic(task, program)).toEqual({
       verdict: "passed",
       tests: [{ verdict: "passed" }],
@@ -282,7 +288,7 @@ def f(x):
 `;
     const roomy = await createGrader({
       sandboxes: { python: sandbox },
-      limits: { cpuTimeMs: 20_000, memoryBytes: 256 * 2 ** 20 },
+      limits: { cpuTimeMs: PATIENT_MS, memoryBytes: 256 * 2 ** 20 },
     });
     try {
       const grade = await createTaskGrader({ grader: roomy, privateTests }).gradePublic(task, program);
@@ -311,23 +317,18 @@ describe.skipIf(!hasBenchmarks)(`known benchmarks${withoutBenchmarks}`, () => {
     const lines = gunzipSync(readFileSync(join(benchmarks, "humaneval/HumanEval.jsonl.gz")))
       .toString()
       .split("\n");
-    const patient = await createGrader({
-      sandboxes: { python: sandbox },
-      limits: { cpuTimeMs: 5000, memoryBytes: 128 * 2 ** 20 },
-    });
     for (const i of [0, 4, 32, 38]) {
       const row = JSON.parse(lines[i] as string) as Record<
         "prompt" | "canonical_solution" | "test" | "entry_point",
         string
       >;
       const tests = asserts(`${row.test}\ncheck(${row.entry_point})\n`);
-      expect(await patient.grade({ program: row.prompt + row.canonical_solution, tests })).toMatchObject({
+      expect(await grader.grade({ program: row.prompt + row.canonical_solution, tests })).toMatchObject({
         verdict: "passed",
       });
-      expect(await patient.grade({ program: `${row.prompt}    return None\n`, tests })).not.toMatchObject({
+      expect(await grader.grade({ program: `${row.prompt}    return None\n`, tests })).not.toMatchObject({
         verdict: "passed",
       });
     }
-    await patient.close();
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { benchmarks, hasBenchmarks, withoutBenchmarks } from "../../test/benchmarks.ts";
+import { HASTY_MS, PATIENT_MS } from "../../test/cpu-limits.ts";
 import { SuiteError } from "../errors.ts";
 import { type QuickjsSandbox, createQuickjsSandbox } from "../sandbox/quickjs/quickjs-sandbox.ts";
 import { createHumanEvalPack } from "../tasks/humanevalpack.ts";
@@ -10,18 +11,19 @@ import type { Judge } from "./judge.ts";
 
 describe("JavaScript tests", () => {
   let sandbox: QuickjsSandbox;
+  /** For programs and tests that end, and for those that do not. */
   let grader: Grader;
+  let hasty: Grader;
   let judge: Judge;
   beforeAll(async () => {
     sandbox = await createQuickjsSandbox({ workers: 1 });
-    grader = await createGrader({
-      sandboxes: { javascript: sandbox },
-      limits: { cpuTimeMs: 500, memoryBytes: 64 * 2 ** 20 },
-    });
+    const open = (cpuTimeMs: number): Promise<Grader> =>
+      createGrader({ sandboxes: { javascript: sandbox }, limits: { cpuTimeMs, memoryBytes: 64 * 2 ** 20 } });
+    [grader, hasty] = await Promise.all([open(PATIENT_MS), open(HASTY_MS)]);
     judge = createJavascriptJudge();
   });
   afterAll(async () => {
-    await Promise.all([grader.close(), judge.close()]);
+    await Promise.all([grader.close(), hasty.close(), judge.close()]);
     await sandbox.close();
   });
 
@@ -225,10 +227,12 @@ const shared = new Counter(7);
   });
 
   test("endless tests and endless programs end", async () => {
-    const endless = { cpuTimeMs: 300 };
+    const endless = { cpuTimeMs: HASTY_MS };
     const recording = [{ call: "f", answer: ["value", '["?","1function"]'] } as const];
     expect(await judge.replay("f; while (true) {}", recording, endless)).toMatchObject({ kind: "timed-out" });
-    expect(await grade("const f = () => 1;", "while (f() !== 2) {}")).toMatchObject([{ verdict: "timed-out" }]);
+    const tests = [{ kind: "assert", source: "while (f() !== 2) {}" }] as const;
+    const request = { language: "javascript", program: "const f = () => 1;", tests } as const;
+    expect(await hasty.grade(request)).toMatchObject({ verdict: "timed-out" });
   });
 
   test.skipIf(!hasBenchmarks)(

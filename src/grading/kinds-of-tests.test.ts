@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { untilComputing } from "../../test/computing.ts";
+import { HASTY_MS, PATIENT_MS } from "../../test/cpu-limits.ts";
+import { whileRunning } from "../../test/until.ts";
 import { ConfigError, SandboxError, SuiteError } from "../errors.ts";
 import { createPyodideSandbox, type PyodideSandbox } from "../sandbox/pyodide/pyodide-sandbox.ts";
 import type { ProgramJob, Sandbox } from "../sandbox/sandbox.ts";
@@ -7,11 +10,13 @@ import { buildFeedback } from "./feedback.ts";
 import type { Grade, Grader } from "./grade.ts";
 import { createGrader } from "./grader.ts";
 
-const limits = { cpuTimeMs: 600, memoryBytes: 128 * 2 ** 20 };
+const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 128 * 2 ** 20 };
 const asserts = (...sources: string[]): Test[] => sources.map((source) => ({ kind: "assert", source }));
 
 let pyodide: PyodideSandbox;
+/** For programs that end, and for those that do not. */
 let grader: Grader;
+let hasty: Grader;
 /** Every job that reached the sandbox. */
 const jobs: ProgramJob[] = [];
 beforeAll(async () => {
@@ -23,10 +28,12 @@ beforeAll(async () => {
       return pyodide.run(job, signal);
     },
   };
-  grader = await createGrader({ sandboxes: { python: recorded }, limits });
+  const open = (cpuTimeMs: number): Promise<Grader> =>
+    createGrader({ sandboxes: { python: recorded }, limits: { ...limits, cpuTimeMs } });
+  [grader, hasty] = await Promise.all([open(PATIENT_MS), open(HASTY_MS)]);
 });
 afterAll(async () => {
-  await grader.close();
+  await Promise.all([grader.close(), hasty.close()]);
   await pyodide.close();
 });
 
@@ -40,8 +47,8 @@ describe("tests from standard input", () => {
     { kind: "stdin", stdin: "0 0\n", stdout: "0" },
     { kind: "stdin", stdin: "5 6\n", stdout: " 11 \n\n" },
   ];
-  const graded = async (program: string, tests: readonly Test[] = sum): Promise<string[]> =>
-    summary(await grader.grade({ program, tests }));
+  const graded = async (program: string, tests: readonly Test[] = sum, by = grader): Promise<string[]> =>
+    summary(await by.grade({ program, tests }));
 
   test("what is printed has to have the same words", async () => {
     expect(await graded("a, b = map(int, input().split())\nprint(a + b)\n")).toEqual(["passed", "passed", "passed"]);
@@ -66,7 +73,7 @@ describe("tests from standard input", () => {
       "passed",
     ]);
     jobs.length = 0;
-    expect(await graded("a = input()\nwhile a == '0 0':\n    pass\nprint(3)\n")).toEqual([
+    expect(await graded("a = input()\nwhile a == '0 0':\n    pass\nprint(3)\n", sum, hasty)).toEqual([
       "passed",
       "timed-out",
       "timed-out",
@@ -82,14 +89,14 @@ describe("tests from standard input", () => {
   });
 
   test("feedback shows input, expectation and what was printed, or the program's own lines", async () => {
-    const feedback = async (program: string): Promise<string> =>
-      buildFeedback(sum, await grader.grade({ program, tests: sum }));
+    const feedback = async (program: string, by = grader): Promise<string> =>
+      buildFeedback(sum, await by.grade({ program, tests: sum }));
     expect(await feedback("print(input(), 4)\n")).toBe("Failed on this input:\n1 2\nExpected:\n3\nGot:\n1 2 4");
     expect(await feedback("input()\n")).toBe("Failed on this input:\n1 2\nExpected:\n3\nGot no output.");
     expect(await feedback("x = input()\nprint(int(x))\n")).toBe(
       "Failed on this input:\n1 2\nExpected:\n3\nline 2, in <module>\n    print(int(x))\nValueError: invalid literal for int() with base 10: '1 2'",
     );
-    expect(await feedback("while True:\n    pass\n")).toContain("Timed out.");
+    expect(await feedback("while True:\n    pass\n", hasty)).toContain("Timed out.");
   });
 });
 
@@ -199,28 +206,48 @@ describe("checks of a candidate", () => {
 });
 
 describe("time limits", () => {
-  const slow = "def f(x):\n    t = 0\n    for i in range(6 * 10 ** 6):\n        t += i & 1\n    return t + x\n";
-  const endless = "def f(x):\n    while True:\n        pass\n";
+  /** A sandbox in which a program takes the time that it says: `# takes 600 ms`, else one millisecond. */
+  const timed: Sandbox = {
+    language: "python",
+    version: "timed",
+    concurrency: 1,
+    close: async () => {},
+    async run(job, signal) {
+      const time = /# takes (\w+) ms/.exec(job.program)?.[1];
+      const cpuTimeMs = time === undefined ? 1 : time === "endless" ? Infinity : Number(time);
+      if (cpuTimeMs > job.limits.cpuTimeMs) {
+        return { kind: "timed-out", calls: [], cpuTimeMs: job.limits.cpuTimeMs };
+      }
+      return { ...(await pyodide.run({ ...job, limits }, signal)), cpuTimeMs };
+    },
+  };
+  const program = (time: string): string => `def f(x):\n    return 3000000 + x\n# takes ${time} ms\n`;
   const tests = asserts("assert f(1) == 3000001");
 
-  test("are the gold program's where it takes long", async () => {
-    const tight = await createGrader({ sandboxes: { python: pyodide }, limits: { ...limits, cpuTimeMs: 60 } });
+  test.for<[what: string, program: string, gold: string | undefined, expected: string]>([
+    ["the usual one without a gold program", "61", undefined, "timed-out"],
+    ["the usual one where the gold program is quick", "60", "1", "passed"],
+    ["no longer one where the gold program is quick", "61", "6", "timed-out"],
+    ["ten times the gold program's where that takes long", "600", "60", "passed"],
+    ["no more than ten times the gold program's", "601", "60", "timed-out"],
+    ["at most the longest there is", "120001", "119999", "timed-out"],
+    ["the usual one where the gold program itself does not end", "61", "endless", "timed-out"],
+    ["one that ends what does not end", "endless", "119999", "timed-out"],
+  ])("are %s", async ([, time, gold, expected]) => {
+    const tight = await createGrader({ sandboxes: { python: timed }, limits: { ...limits, cpuTimeMs: 60 } });
     try {
-      const program = `${slow}# another\n`;
-      expect(summary(await tight.grade({ program, tests }))).toEqual(["timed-out"]);
-      expect(summary(await tight.grade({ program, tests, goldProgram: slow }))).toEqual(["passed"]);
-      const gold = "def f(x):\n    return 3000000 + x\n";
-      expect(summary(await tight.grade({ program, tests, goldProgram: gold }))).toEqual(["timed-out"]);
-      expect(summary(await tight.grade({ program: endless, tests, goldProgram: gold }))).toEqual(["timed-out"]);
-      const reference: Test = {
+      const more = gold === undefined ? {} : { goldProgram: program(gold) };
+      expect(summary(await tight.grade({ program: program(time), tests, ...more }))).toEqual([expected]);
+      const reference = {
         kind: "reference",
         entryPoint: "f",
         inputs: ["1"],
-        reference: slow,
         tolerance: 0,
         comparison: "equal",
-      };
-      expect(summary(await tight.grade({ program, tests: [reference] }))).toEqual(["passed"]);
+      } as const;
+      if (gold === undefined || gold === "endless") return;
+      const byReference = [{ ...reference, reference: program(gold) }];
+      expect(summary(await tight.grade({ program: program(time), tests: byReference }))).toEqual([expected]);
     } finally {
       await tight.close();
     }
@@ -236,25 +263,16 @@ describe("failures that are nobody's answer", () => {
 
   test("a grade survives the death of workers, and is an error and not a verdict when they keep dying", async () => {
     const program = "x = sum(i & 1 for i in range(10 ** 6))\ndef f(y):\n    return y + x\n";
-    const patient = await createGrader({ sandboxes: { python: pyodide }, limits: { ...limits, cpuTimeMs: 20_000 } });
     const kill = (): void => {
       for (const pid of pyodide.pids()) process.kill(pid, "SIGKILL");
     };
-    try {
-      const once = patient.grade({ program, tests: asserts("assert f(1) == 500001") });
-      setTimeout(kill, 30);
-      expect(await once).toMatchObject({ verdict: "passed" });
+    const once = grader.grade({ program, tests: asserts("assert f(1) == 500001") });
+    await untilComputing(() => pyodide.pids(), once);
+    kill();
+    expect(await once).toMatchObject({ verdict: "passed" });
 
-      const request = { program: `while True:\n    pass\n${program}`, tests: asserts("assert f(1) == 1") };
-      const killer = setInterval(kill, 30);
-      try {
-        await expect(patient.grade(request)).rejects.toThrow(SandboxError);
-      } finally {
-        clearInterval(killer);
-      }
-      expect(await patient.grade({ ...request, program })).toMatchObject({ verdict: "failed" });
-    } finally {
-      await patient.close();
-    }
+    const request = { program: `while True:\n    pass\n${program}`, tests: asserts("assert f(1) == 1") };
+    await expect(whileRunning(grader.grade(request), kill)).rejects.toThrow(SandboxError);
+    expect(await grader.grade({ ...request, program })).toMatchObject({ verdict: "failed" });
   });
 });

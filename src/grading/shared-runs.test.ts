@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createSharedRuns } from "./shared-runs.ts";
 
@@ -25,9 +24,11 @@ describe("shared runs", () => {
     const runs = createSharedRuns<number>(2);
     const [first, second] = [new AbortController(), new AbortController()];
     let stopped = false;
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
     const work = async (signal: AbortSignal): Promise<number> => {
       signal.addEventListener("abort", () => (stopped = true));
-      await sleep(50);
+      await finished;
       signal.throwIfAborted();
       return 1;
     };
@@ -35,6 +36,7 @@ describe("shared runs", () => {
     const stayed = runs.run("a", work, second.signal);
     first.abort(new Error("left"));
     await expect(left).rejects.toThrow("left");
+    finish();
     expect(await stayed).toBe(1);
     expect(stopped).toBe(false);
 

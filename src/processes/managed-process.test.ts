@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { NEVER_MS, until } from "../../test/until.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { describeExit, startManagedProcess, type ManagedProcessOptions } from "./managed-process.ts";
 import { endTree, membersOf, startOf } from "./process-tree.mjs";
@@ -23,21 +24,11 @@ const start = (script: string, options: Partial<ManagedProcessOptions> = {}) =>
     command: [process.execPath, "-e", script],
     logFile: join(directory, "log.txt"),
     records: join(directory, "processes"),
-    graceMs: 2000,
+    graceMs: NEVER_MS,
     ...options,
   });
 
 const records = (): string[] => readdirSync(join(directory, "processes"));
-
-async function waitFor<T>(what: () => T | undefined | null | false, withinMs = 10_000): Promise<T> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const found = what();
-    if (found !== undefined && found !== null && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 const lives = (pid: number): boolean => {
   try {
@@ -89,9 +80,18 @@ describe("a managed process", () => {
   });
 
   it("is heard before it has ended a line", async () => {
-    const managed = await start(`setTimeout(() => process.stdout.write("."), 200); setInterval(() => {}, 1000)`);
+    const asked = join(directory, "asked");
+    const managed = await start(
+      `const asked = setInterval(() => {
+        if (!require("fs").existsSync(${JSON.stringify(asked)})) return;
+        clearInterval(asked);
+        process.stdout.write(".");
+      }, 10);
+      setInterval(() => {}, 1000)`,
+    );
     const before = managed.heardMs;
-    await waitFor(() => managed.heardMs > before);
+    await writeFile(asked, "");
+    await until(() => managed.heardMs > before);
     expect(managed.lastLines()).toEqual(["."]);
     await managed.stop();
   });
@@ -118,11 +118,11 @@ describe("a managed process", () => {
     const polite = await start(
       `process.on("SIGTERM", () => process.exit(7)); setInterval(() => {}, 1000); console.log("up")`,
     );
-    await waitFor(() => polite.lastLines().length > 0);
+    await until(() => polite.lastLines().length > 0);
     expect(await polite.stop()).toEqual({ kind: "exited", exitCode: 7 });
 
     const rude = await start(stubborn(join(directory, "rude")), { logFile: join(directory, "rude.txt") });
-    const pid = await waitFor(() => pidIn("rude"));
+    const pid = await until(() => pidIn("rude"));
     expect(await rude.stop({ graceMs: 200 })).toEqual({ kind: "killed", signal: "SIGKILL" });
     expect(lives(pid)).toBe(false);
     expect(await rude.stop()).toEqual({ kind: "killed", signal: "SIGKILL" });
@@ -146,14 +146,14 @@ describe("a managed process", () => {
     const managed = await start(
       `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(middle)}], { stdio: "ignore" }); ${stay}`,
     );
-    const pid = await waitFor(() => pidIn("worker"));
+    const pid = await until(() => pidIn("worker"));
     await managed.stop({ graceMs: 200 });
     expect(lives(pid)).toBe(false);
   });
 
   it("ends with its supervisor, and says so", async () => {
     const managed = await start(stubborn(join(directory, "program")), { graceMs: 100 });
-    const pid = await waitFor(() => pidIn("program"));
+    const pid = await until(() => pidIn("program"));
     process.kill(parentOf(pid), "SIGKILL");
     expect(await managed.exited).toEqual({ kind: "lost" });
     expect(lives(pid)).toBe(false);
@@ -164,8 +164,9 @@ describe("a managed process", () => {
     const worker = stubborn(join(directory, "worker"));
     const managed = await start(
       `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], { detached: true, stdio: "ignore" }); setInterval(() => {}, 1000)`,
+      { graceMs: 100 },
     );
-    const pid = await waitFor(() => pidIn("worker"));
+    const pid = await until(() => pidIn("worker"));
     process.kill(managed.pid!, "SIGKILL");
     expect(await managed.exited).toEqual({ kind: "killed", signal: "SIGKILL" });
     expect(lives(pid)).toBe(false);
@@ -221,15 +222,15 @@ describe("where whoever started it is killed", () => {
       `import { startManagedProcess } from ${JSON.stringify(module)};\nawait startManagedProcess(${JSON.stringify(options)});`,
     );
     const parent = spawn(process.execPath, [script], { stdio: "inherit" });
-    const child = await waitFor(() => pidIn("child"));
-    const workerPid = await waitFor(() => pidIn("worker"));
+    const child = await until(() => pidIn("child"));
+    const workerPid = await until(() => pidIn("worker"));
     kill(parent.pid!, child);
     return [child, workerPid];
   }
 
   it("ends within its grace", async () => {
     const started = await startAndKill((parent) => process.kill(parent, "SIGKILL"));
-    await waitFor(() => !started.some(lives));
+    await until(() => !started.some(lives));
     expect(started.filter(lives)).toEqual([]);
     // The record stays, as nobody was there to remove it; the next start does.
     expect(await endLeftovers(join(directory, "processes"), { graceMs: 100 })).toEqual([]);
@@ -265,7 +266,7 @@ describe("where whoever started it is killed", () => {
 });
 
 it("a group without its first process belongs to a tree only where that process was started", async () => {
-  const leader = spawn("sh", ["-c", "sleep 60 & echo $!; read line"], {
+  const leader = spawn("sh", ["-c", "sleep 86400 & echo $!; read line"], {
     detached: true,
     stdio: ["pipe", "pipe", "ignore"],
   });
@@ -275,6 +276,6 @@ it("a group without its first process belongs to a tree only where that process 
   await once(leader, "exit");
   expect(membersOf(tree)).toEqual([Number(output)]);
   expect(membersOf({ ...tree, start: "another-machine/1:5" })).toEqual([]);
-  await endTree(tree, { graceMs: 1000 });
+  await endTree(tree, { graceMs: NEVER_MS });
   expect(membersOf(tree)).toEqual([]);
 });

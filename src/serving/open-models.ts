@@ -1,4 +1,5 @@
 /** Opens checkpoints as generators and verifiers, wherever the configuration has them served. */
+import type { Clock } from "../clock.ts";
 import type { RoleServing, ServingConfiguration, ServingRole } from "../config/serving-schema.ts";
 import { loadEmbeddedModel } from "../engine/embedded/embedded-model.ts";
 import { ConfigError } from "../errors.ts";
@@ -6,7 +7,7 @@ import { createEngineGenerator } from "../generator/engine-generator.ts";
 import type { Generator } from "../generator/generator.ts";
 import { createOpenAIGenerator } from "../generator/openai-generator.ts";
 import { openClassificationServer } from "../openai/classification-server.ts";
-import { openModelServer, type ModelServer, type ModelServerOptions } from "../openai/server.ts";
+import { openModelServer, type ModelServer, type ModelServerOptions, type Surroundings } from "../openai/server.ts";
 import { endLeftovers } from "../processes/leftovers.ts";
 import type { Checkpoint, Trainer } from "../training/trainer.ts";
 import { createClassificationVerifier, exampleSequences } from "../verifier/classification-verifier.ts";
@@ -28,6 +29,8 @@ export interface ModelOpenerOptions {
   readonly records: string;
   readonly signal?: AbortSignal;
   readonly log?: (line: string) => void;
+  /** For the limits of requests. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** The half of a trainer that opens its results. */
@@ -55,7 +58,8 @@ interface Service {
  * @throws StoreError when the records cannot be read.
  */
 export async function createModelOpener(options: ModelOpenerOptions): Promise<ModelOpener> {
-  const { serving, threads, log } = options;
+  const { serving, threads, log, clock } = options;
+  const surroundings: Surroundings = clock === undefined ? {} : { clock };
   for (const { command, pids } of await endLeftovers(options.records, { graceMs: leftoversGraceMs })) {
     log?.(`ended what an earlier run had left behind: ${command.slice(0, 3).join(" ")} … (${pids.join(", ")})`);
   }
@@ -108,7 +112,7 @@ export async function createModelOpener(options: ModelOpenerOptions): Promise<Mo
   }
 
   const openServer = (role: ServingRole, settings: RoleServing, served: ServedModel, api: "chat" | "completions") =>
-    openModelServer({ ...connectionOf(settings, served, log), api }).then(async (server) => {
+    openModelServer({ ...connectionOf(settings, served, log), api }, surroundings).then(async (server) => {
       try {
         const found = await findCapabilities(server, options.signal);
         log?.(`the ${role}'s server at ${served.baseUrl} gives ${describeCapabilities(found)}`);
@@ -126,7 +130,8 @@ export async function createModelOpener(options: ModelOpenerOptions): Promise<Mo
       return openOn("verifier", checkpoint, true, async (served) => {
         const examples = exampleSequences(model);
         const connection = connectionOf(serving.verifier, served, log);
-        const server = await openClassificationServer({ ...connection, model: served.model ?? "", examples });
+        const choice = { ...connection, model: served.model ?? "", examples };
+        const server = await openClassificationServer(choice, surroundings);
         return createClassificationVerifier(server, { model, settings });
       });
     }

@@ -1,11 +1,13 @@
 /** What is left after `kill -9`: a child process writes a run with the real store and is killed at a random moment. */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../../test/until.ts";
 import { ConfigError } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import { readJsonl } from "./jsonl.ts";
@@ -28,13 +30,13 @@ await run.stage("rollouts", async () => {
   for (let task = done; task < 400; task++) {
     writer.append({ task, text: "x".repeat(20_000) });
     if (task % 7 === 0) await writer.flush();
-    if (task % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (task % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   await writer.close();
   return { tasks: 400 };
 });
 console.log("done");
-if (process.argv[3] === "stay") await new Promise((resolve) => setTimeout(resolve, 60_000));
+if (process.argv[3] === "stay") await new Promise((resolve) => setInterval(() => {}, 1000));
 await run.close();
 `;
 
@@ -95,14 +97,18 @@ function start(directory: string, ...more: string[]): Running {
 test("a run killed again and again loses nothing finished, and completes", async () => {
   const directory = join(workplace, "killed-run");
   const random = createRandom("kill");
+  const file = join(directory, "records.jsonl");
+  const written = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   let finished = 0;
   for (let kill = 0; kill < 5; kill++) {
     const running = start(directory);
     await running.said("open");
-    await new Promise((resolve) => setTimeout(resolve, 5 + random() * 40));
+    // Wherever it is by then; it may have written everything.
+    const enough = written() + random() * 1_500_000;
+    await until(() => written() >= enough || running.process.exitCode !== null);
     running.process.kill("SIGKILL");
     await running.ended;
-    const records = await readJsonl<{ task: number }>(join(directory, "records.jsonl"));
+    const records = await readJsonl<{ task: number }>(file);
     expect(records.map(({ task }) => task)).toEqual(records.map((_, index) => index));
     expect(records.length).toBeGreaterThanOrEqual(finished);
     finished = records.length;

@@ -123,7 +123,7 @@ function fitting(
 
 /** Runs the command; the last lines that it wrote. */
 async function runStage(
-  { trainer }: CommandTrainerOptions,
+  { trainer, now }: CommandTrainerOptions,
   role: Role,
   plan: StagePlan,
   signal: AbortSignal | undefined,
@@ -138,6 +138,7 @@ async function runStage(
     records: files.processes,
     silenceLimitMs: trainer.silenceLimit * 1000,
     ...(trainer.timeLimit !== undefined && { timeLimitMs: trainer.timeLimit * 1000 }),
+    ...(now && { now }),
     ...(signal && { signal }),
     onLine,
   }).catch(async (error: unknown) => {

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
+import { isOverWallLimit } from "../wall-limit.ts";
 import { type CpuClock, createCpuClock } from "./cpu-clock.ts";
 import { type JobEnd, type JobProgress, readMessage } from "./job-messages.ts";
 
@@ -158,7 +159,9 @@ function wrapProcess(child: ChildProcess, gone: Promise<void>): InterpreterProce
         return now === null ? null : now - (cpuAtStart as number);
       };
       const watch = setInterval(() => {
-        if ((cpuUsed() ?? 0) > job.cpuTimeMs || performance.now() - started > wallLimit) settle("timed-out");
+        const cpuMs = cpuUsed();
+        const isOver = isOverWallLimit(performance.now() - started, wallLimit, cpuMs);
+        if ((cpuMs ?? 0) > job.cpuTimeMs || isOver) settle("timed-out");
       }, POLL_MS);
       const abort = (): void => settle("aborted");
       function settle(kind: JobOutcome["kind"], end?: JobEnd): void {

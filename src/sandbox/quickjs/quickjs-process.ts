@@ -7,6 +7,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
+import { isOverWallLimit } from "../wall-limit.ts";
 import { createCpuClock } from "../pyodide/cpu-clock.ts";
 
 export interface QuickjsJob {
@@ -163,9 +164,9 @@ function wrap(child: ChildProcess, gone: Promise<void>): QuickjsProcess {
         const frames: string[] = [];
         const watch = setInterval(() => {
           const cpu = cpuAtStart === null ? null : (clock?.() ?? null);
-          const overCpu = cpu !== null && cpu - (cpuAtStart as number) > cpuLimit;
-          if (overCpu || performance.now() - started > WALL_FACTOR * cpuLimit + 1000)
-            settle("timed-out", job.cpuTimeMs);
+          const cpuMs = cpu === null ? null : cpu - (cpuAtStart as number);
+          const isOver = isOverWallLimit(performance.now() - started, WALL_FACTOR * cpuLimit + 1000, cpuMs);
+          if ((cpuMs ?? 0) > cpuLimit || isOver) settle("timed-out", job.cpuTimeMs);
         }, POLL_MS);
         const abort = (): void => settle("aborted", 0);
         function settle(kind: QuickjsOutcome["kind"], cpuTimeMs: number): void {
