@@ -1,4 +1,5 @@
 /** Tests of a whole program: one run per test, from standard input to what it prints. */
+import { withoutAddresses } from "../sandbox/addresses.ts";
 import type { StdinTest } from "../tasks/task.ts";
 import type { TestResult } from "./grade.ts";
 import {
@@ -47,7 +48,7 @@ export async function gradeStdin(
 
 function compareWords(printed: string, { stdout }: StdinTest): TestResult {
   if (words(printed) === words(stdout)) return { verdict: "passed" };
-  const obtained = printed.slice(0, MAX_OBTAINED).replace(UNPRINTABLE, " ");
+  const obtained = withoutAddresses(printed.slice(0, MAX_OBTAINED)).replace(UNPRINTABLE, " ");
   return { verdict: "failed", obtained: printed.length > MAX_OBTAINED ? `${obtained}...` : obtained };
 }
 
