@@ -16,6 +16,7 @@ stack=$(ulimit -S -s)
 [ "$stack" = unlimited ] && stack=$1
 node=$2
 shift 2
+unset PWD OLDPWD SHLVL
 exec "$node" "--stack-size=$((stack / 8 * 7))" "$@"`;
 
 /**
