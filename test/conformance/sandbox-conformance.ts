@@ -300,7 +300,7 @@ function describeSameEveryTime(
   open: () => Promise<SandboxUnderTest>,
 ) {
   /** All that a result says, without its time. */
-  const saidOf = ({ cpuTimeMs: _, ...said }: ProgramResult): string => JSON.stringify(said);
+  const saidOf = (result: ProgramResult): string => JSON.stringify({ ...result, cpuTimeMs: 0 });
 
   test("recursion through C ends in the same way in 40 of 40 runs", async () => {
     const program =
@@ -317,13 +317,16 @@ function describeSameEveryTime(
 
   test("addresses are in nothing that it says", async () => {
     const job = jobOf(ADDRESSES, ADDRESS_CALLS);
+    /** What reaches results and feedback; the encoding of a value is compared and goes nowhere. */
+    const textsOf = (result: ProgramResult): string =>
+      JSON.stringify(callsOf(result).map((call) => (call.kind === "value" ? call.shown : { ...call })));
     const said = new Set<string>();
     for (let i = 0; i < 2; i++) {
       const other = await open();
       try {
-        said.add(saidOf(await other.run(job)));
+        said.add(textsOf(await other.run(job)));
         await other.run(jobOf("x = [str(i) for i in range(5000)]\n", ["len(x)"]));
-        said.add(saidOf(await other.run(job)));
+        said.add(textsOf(await other.run(job)));
       } finally {
         await other.close();
       }

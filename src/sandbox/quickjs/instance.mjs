@@ -15,7 +15,7 @@ const MOST_STACK_BYTES = 4.5 * 2 ** 20;
 /** What Node gives itself where nothing else was asked for. */
 const USUAL_STACK_KB = 984;
 const stackKb = Number(/--stack-size=(\d+)/.exec(process.execArgv.join(" "))?.[1] ?? USUAL_STACK_KB);
-/** V8's own stack takes at most four times as much, and must not end first. */
+/** V8's own stack, which must not end first, takes about four times as much in calls and more in the parser. */
 const MAX_STACK_BYTES = Math.min(MOST_STACK_BYTES, (stackKb * 1024) / 4);
 
 // The project's library of types is JavaScript's own, in which WebAssembly has no part.
