@@ -1,4 +1,5 @@
 /** Tests of a whole program: one run per test, from standard input to what it prints. */
+import { withoutAddresses } from "../sandbox/addresses.ts";
 import type { StdinTest } from "../tasks/task.ts";
 import { outputMatches } from "./compare-output.ts";
 import type { TestResult } from "./grade.ts";
@@ -51,6 +52,6 @@ export async function gradeStdin(
 
 function compare(printed: string, test: StdinTest): TestResult {
   if (outputMatches(printed, test)) return { verdict: "passed" };
-  const obtained = printed.slice(0, MAX_OBTAINED).replace(UNPRINTABLE, " ");
+  const obtained = withoutAddresses(printed.slice(0, MAX_OBTAINED)).replace(UNPRINTABLE, " ");
   return { verdict: "failed", obtained: printed.length > MAX_OBTAINED ? `${obtained}...` : obtained };
 }

@@ -3,6 +3,7 @@
  * process in which no program ever runs.
  */
 import { SandboxError, SuiteError } from "../errors.ts";
+import { withoutAddresses } from "../sandbox/addresses.ts";
 import type { ReferenceTest } from "../tasks/task.ts";
 import { createTrustedPython, type TrustedCallOptions } from "../sandbox/pyodide/trusted-python.ts";
 import { JUDGE_PYTHON } from "./judge-python.mjs";
@@ -192,6 +193,11 @@ export function createPythonJudge(options: JudgeOptions = {}): PythonJudge {
     async replay(source, recording, callOptions) {
       const request = { what: "replay", test: source, recording: recording.map(({ call, answer }) => [call, answer]) };
       const result = (await ask(request, callOptions)) as Replay | { kind: "unsupported"; reason: string };
+      // Text that holds a program's addresses can be a value of a test as well.
+      if (result.kind === "failed" && result.obtained !== undefined)
+        return { ...result, obtained: withoutAddresses(result.obtained) };
+      if (result.kind === "error" && result.exception !== undefined)
+        return { ...result, exception: withoutAddresses(result.exception) };
       if (result.kind !== "unsupported") return result;
       throw new SuiteError(`A test cannot be used: it gives the program ${result.reason}`, { test: source });
     },

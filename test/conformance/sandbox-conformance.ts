@@ -9,6 +9,7 @@ import { untilComputing } from "../computing.ts";
 import { HASTY_MS, PATIENT_MS, WAITING_MS } from "../cpu-limits.ts";
 import { whileRunning } from "../until.ts";
 import { PROGRAMS, STDIN_PROGRAMS } from "./programs.ts";
+import { ADDRESS_CALLS, ADDRESSES, JAVASCRIPT_STDIN, WORLD } from "./world.ts";
 
 export interface SandboxUnderTest extends Sandbox {
   /** Starts every worker. */
@@ -258,7 +259,74 @@ export function describeSandbox({ name, language, open, skip }: SandboxSubject):
       await expectFresh();
     });
 
-    if (language === "python") describeStdin(run, expectFresh);
+    describe("its world", () => {
+      test.for(WORLD[language].map((feature) => [feature.name, feature] as const))(
+        "%s",
+        async ([, feature], context) => {
+          // CPython 3.12 and 3.13 have a fixed limit of their own for recursion through C.
+          if (/^native-3\.1[23]/.test(sandbox.version) && feature.name.startsWith("recursion through")) context.skip();
+          const { program = "", call, value } = feature;
+          const roomy = { cpuTimeMs: 30_000, memoryBytes: 256 * 2 ** 20 };
+          const [obtained, expected] = encodedOf(await run(program, [call, value], { limits: roomy }));
+          expect(obtained).toBe(expected);
+        },
+      );
+    });
+
+    if (language === "javascript") describeJavascriptStdin(run);
+    if (language === "python") {
+      describeSameEveryTime(run, () => open({ workers: 1 }));
+      describeStdin(run, expectFresh);
+    }
+  });
+}
+
+function describeJavascriptStdin(run: (...job: Parameters<typeof jobOf>) => Promise<ProgramResult>) {
+  test.for(JAVASCRIPT_STDIN)("whole programs: %s", async ([, program, stdin, stdout]) => {
+    const result = await run(program, [], { stdin });
+    expect(result).toMatchObject({ kind: "finished" });
+    expect(result.kind === "finished" && result.stdout?.trim().replace(/\s+/g, " ")).toBe(stdout);
+  });
+}
+
+function describeSameEveryTime(
+  run: (...job: Parameters<typeof jobOf>) => Promise<ProgramResult>,
+  open: () => Promise<SandboxUnderTest>,
+) {
+  /** All that a result says, without its time. */
+  const saidOf = (result: ProgramResult): string => JSON.stringify({ ...result, cpuTimeMs: 0 });
+
+  test("recursion through C ends in the same way in 40 of 40 runs", async () => {
+    const program =
+      "import sys\nfrom functools import lru_cache\nsys.setrecursionlimit(10 ** 6)\n@lru_cache(None)\ndef f(n):\n    return 0 if n == 0 else 1 + f(n - 1)\n";
+    const runs = Array.from({ length: 40 }, () => run(program, ["f(1500)"], { limits: patient }));
+    expect(new Set((await Promise.all(runs)).map(saidOf))).toHaveLength(1);
+    const endless = Array.from({ length: 10 }, () =>
+      run("from functools import cache\n@cache\ndef f(n):\n    return f(n + 1)\n", ["f(0)"], { limits: patient }),
+    );
+    const said = new Set((await Promise.all(endless)).map(saidOf));
+    expect(said).toHaveLength(1);
+    expect([...said][0]).toContain("RecursionError");
+  });
+
+  test("addresses are in nothing that it says", async () => {
+    const job = jobOf(ADDRESSES, ADDRESS_CALLS);
+    /** What reaches results and feedback; the encoding of a value is compared and goes nowhere. */
+    const textsOf = (result: ProgramResult): string =>
+      JSON.stringify(callsOf(result).map((call) => (call.kind === "value" ? call.shown : { ...call })));
+    const said = new Set<string>();
+    for (let i = 0; i < 2; i++) {
+      const other = await open();
+      try {
+        said.add(textsOf(await other.run(job)));
+        await other.run(jobOf("x = [str(i) for i in range(5000)]\n", ["len(x)"]));
+        said.add(textsOf(await other.run(job)));
+      } finally {
+        await other.close();
+      }
+    }
+    expect(said).toHaveLength(1);
+    expect([...said][0]).not.toMatch(/at 0x[\da-f]/);
   });
 }
 

@@ -73,10 +73,19 @@ const PARTING_MS = 1000;
 /** Node's timers take no longer time. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Reads the source from the parent and runs it with a private copy of the builtins. */
+/**
+ * Starts over without random addresses where the system grants it (ADDR_NO_RANDOMIZE), because sets of objects are ordered
+ * by address; nothing is lost, since a program may run machine code and knows its own addresses. Then reads the source from
+ * the parent and runs it with a private copy of the builtins.
+ */
 const BOOT = `import sys
 sys.path[:] = [folder for folder in sys.path if folder]
-import builtins, json, os
+import builtins, ctypes, json, os
+persona = ctypes.CDLL(None).personality
+if not persona(0xffffffff) & 0x40000:
+    persona(persona(0xffffffff) | 0x40000)
+    if persona(0xffffffff) & 0x40000:
+        os.execv(sys.executable, sys.orig_argv)
 def read(size):
     data = b""
     while len(data) < size:

@@ -15,8 +15,12 @@
  * reach it.
  */
 export const ENCODING_PYTHON = String.raw`
-import math, fractions, decimal, collections, hashlib
+import math, fractions, decimal, collections, hashlib, sys
 from _json import encode_basestring_ascii as quote
+
+# The judges that problems come from print integers of any length; the limit on CPU time stays.
+if hasattr(sys, 'set_int_max_str_digits'):
+    sys.set_int_max_str_digits(0)
 
 # Of text that is sent as it is, and of what is walked at all: beyond the first a digest stands for the value.
 MAX_NODES, MAX_TEXT = 200_000, 1 << 20

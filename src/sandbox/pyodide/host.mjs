@@ -18,10 +18,13 @@ import { ExitError, SealedError, installSeal } from "./seal.mjs";
 const config = JSON.parse(process.argv[2] ?? "{}");
 const send = /** @type {(message: unknown) => void} */ (process.send?.bind(process));
 const cpuUsage = process.cpuUsage.bind(process);
+const residentBytes = process.memoryUsage.rss;
 const exit = process.exit.bind(process);
 const stdout = process.stdout;
 /** Growth of the interpreter's memory beyond which the process is replaced rather than cleaned, bytes. */
 const MAX_KEPT_GROWTH = 64 * 2 ** 20;
+/** The same for the whole process: deep recursion leaves V8's stack in memory. */
+const MAX_KEPT_RESIDENT_GROWTH = 192 * 2 ** 20;
 const PY_EVAL_FILE_INPUT = 257;
 
 process.on("disconnect", () => exit(0));
@@ -121,6 +124,7 @@ async function prepare({ source, snapshotPath, makeSnapshot }) {
   const runs = planRestore(image);
   dropGlobals();
   const encoder = new TextEncoder();
+  const residentAtStart = residentBytes();
 
   /** Calls the step function through CPython's C interface: no bridge between the languages is involved. */
   function call(/** @type {string} */ text) {
@@ -173,6 +177,7 @@ async function prepare({ source, snapshotPath, makeSnapshot }) {
       if (frame.startsWith("!")) break;
     }
     if (M.HEAPU8.length > image.length + MAX_KEPT_GROWTH) retire = true;
+    if (residentBytes() > residentAtStart + MAX_KEPT_RESIDENT_GROWTH) retire = true;
     const { user, system } = cpuUsage(started);
     const printed = stdin === undefined ? {} : { stdout: utf8.decode(files.output()) };
     if (!retire) {

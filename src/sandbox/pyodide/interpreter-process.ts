@@ -2,12 +2,13 @@
  * One hardened child process with a Python interpreter in it: starting, sending jobs, hearing frames, killing. Everything
  * that comes from the child is treated as hostile text: whatever is not exactly of the expected form ends the process.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
+import { spawnNode } from "../spawn-node.ts";
 import { isOverWallLimit } from "../wall-limit.ts";
 import { type CpuClock, createCpuClock } from "./cpu-clock.ts";
 import { type JobEnd, type JobProgress, readMessage } from "./job-messages.ts";
@@ -70,16 +71,10 @@ export function spawnHost(readable: readonly string[], stdout: "ignore" | "pipe"
     ? "--permission"
     : "--experimental-permission";
   const allowed = [join(folder, "*"), join(dirname(hostPath), "*"), ...readable];
-  // Recursion through C (a memoized function) nests WebAssembly frames, whose size depends on how far V8 has optimized
-  // them: with the usual megabyte the same program overflows in one run and not in the next. A main thread has 8 MB
-  // elsewhere, but 1 MB on Windows.
-  const stackSize = process.platform === "win32" ? [] : ["--stack-size=5000"];
-  return spawn(
-    process.execPath,
+  return spawnNode(
     [
       "--no-warnings",
       "--disallow-code-generation-from-strings",
-      ...stackSize,
       permission,
       "--allow-worker",
       ...allowed.map((path) => `--allow-fs-read=${path}`),

@@ -1,5 +1,6 @@
 /** A job as steps for the runner (`runner-python.mjs`), and the runner's frames as a result. */
 import { SandboxError } from "../../errors.ts";
+import { withoutAddresses } from "../addresses.ts";
 import type { CallResult, ProgramEnd, ProgramJob } from "../sandbox.ts";
 import type { PoolOutcome } from "./interpreter-pool.ts";
 
@@ -62,7 +63,7 @@ function parseFrame(text: string): string[] {
 /** Control characters but the line feed, and characters that reorder or hide text. */
 const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Free of control characters (line feeds stay), no longer than `room`. */
+/** Free of addresses and control characters (line feeds stay), no longer than `room`. */
 function printable(text: string | undefined, room: number): string {
-  return (text ?? "").slice(0, room).replace(UNPRINTABLE, " ");
+  return withoutAddresses((text ?? "").slice(0, room)).replace(UNPRINTABLE, " ");
 }

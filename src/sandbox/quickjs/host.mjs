@@ -47,7 +47,7 @@ function takeInstance(bytes) {
   return made;
 }
 
-const OVERFLOW = '!["raised","InternalError: stack overflow",""]';
+const OVERFLOW = '!["raised","RangeError: Maximum call stack size exceeded",""]';
 
 class TimedOut extends Error {}
 class OutOfMemory extends Error {}

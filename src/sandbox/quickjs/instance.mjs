@@ -10,8 +10,13 @@ import { newQuickJSWASMModuleFromVariant, newVariant } from "quickjs-emscripten-
 const PAGE_BYTES = 65_536;
 /** What the WebAssembly module asks for at start. */
 const INITIAL_BYTES = 16 * 2 ** 20;
-/** Above this, frames of the interpreter could overrun the stack inside WebAssembly. */
-const MAX_STACK_BYTES = 256 * 2 ** 10;
+/** The stack inside WebAssembly has 5 MB. What is left is for functions of the interpreter that do not look at it. */
+const MOST_STACK_BYTES = 4.5 * 2 ** 20;
+/** What Node gives itself where nothing else was asked for. */
+const USUAL_STACK_KB = 984;
+const stackKb = Number(/--stack-size=(\d+)/.exec(process.execArgv.join(" "))?.[1] ?? USUAL_STACK_KB);
+/** V8's own stack, which must not end first, takes about four times as much in calls and more in the parser. */
+const MAX_STACK_BYTES = Math.min(MOST_STACK_BYTES, (stackKb * 1024) / 4);
 
 // The project's library of types is JavaScript's own, in which WebAssembly has no part.
 const { WebAssembly } = /** @type {any} */ (globalThis);

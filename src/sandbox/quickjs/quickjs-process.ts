@@ -2,13 +2,14 @@
  * One hardened child process that runs QuickJS: starting, sending jobs, hearing frames, killing. Whatever the child says
  * that is not exactly of the expected form ends it: it is a process in which programs nobody has read were run.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
 import { isOverWallLimit } from "../wall-limit.ts";
 import { createCpuClock } from "../pyodide/cpu-clock.ts";
+import { spawnNode } from "../spawn-node.ts";
 
 export interface QuickjsJob {
   /** See `host.mjs`. */
@@ -61,14 +62,10 @@ function spawnHost(): ChildProcess {
   const variant = foldersOf("@jitl/quickjs-wasmfile-release-sync", hostPath);
   const types = [core, variant].flatMap((folders) => foldersOf("@jitl/quickjs-ffi-types", folders.at(-1) as string));
   const readable = [dirname(dirname(hostPath)), ...core, ...variant, ...types];
-  // QuickJS stops recursion by its own measure; V8 must not do so first. Windows has 1 MB and no more.
-  const stackSize = process.platform === "win32" ? [] : ["--stack-size=3000"];
-  return spawn(
-    process.execPath,
+  return spawnNode(
     [
       "--no-warnings",
       "--disallow-code-generation-from-strings",
-      ...stackSize,
       permission,
       "--allow-worker",
       ...new Set(readable.map((path) => `--allow-fs-read=${join(path, "*")}`)),

@@ -141,7 +141,7 @@ describe("the QuickJS sandbox", () => {
 
   test("what the program finds is the language and a few harmless things", async () => {
     const known =
-      "console exports module process require queueMicrotask setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate";
+      "atob btoa console exports module performance process require structuredClone queueMicrotask setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate";
     const calls = [
       "Object.getOwnPropertyNames(globalThis).filter((name) => !/^[A-Z]/.test(name)).join(' ')",
       "[typeof std, typeof os, typeof fetch, typeof Atomics, typeof WebAssembly].join()",

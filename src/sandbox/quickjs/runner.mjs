@@ -2,21 +2,26 @@
  * What a program finds in its realm beside the language itself, and what the host asks of the realm. Like
  * `createEncoding`, `createRunner` runs before the program and is sent there as source text.
  *
- * A program finds `console` (`log`, `info` and `debug` print to standard output: strings and numbers as Node does, objects
- * as literals of at most 400 characters, no format directives; the rest is silent), `require` of `fs`
- * (only `readFileSync` of standard input) and nothing else, `process` (`argv`, `env`, `exit`, `stdout.write`), timers that
- * need no waiting, `queueMicrotask`, and `module.exports`. Chance starts from the same state for every program.
+ * A program finds what Node has and programs that compute use: `console` (`log`, `info`, `debug`, `dir`, `group` and
+ * `count` print to standard output; the rest is silent), `process`, `require` of a few modules (`modules.mjs`), timers that
+ * need no waiting, `structuredClone`, `TextEncoder`, `TextDecoder`, `URL`, `URLSearchParams`, `atob`, `btoa`,
+ * `performance`, `queueMicrotask` and `module.exports`. What is large is evaluated when a program first names it. Chance
+ * starts from the same state for every program.
  */
 
 /**
  * @param {(proxies: WeakSet<object>) => { canonical(value: any): string, typed(value: any): string, shown(value: any): string }} createEncoding
  * @param {number} maxStdout Characters of output that are kept.
+ * @param {Record<string, string>} sources Parts of the world that are evaluated when they are needed: expressions.
  */
-export function createRunner(createEncoding, maxStdout) {
+export function createRunner(createEncoding, maxStdout, sources) {
   /** @type {any} */
   const { apply, defineProperty } = Reflect;
-  const { setPrototypeOf } = Object;
+  const { getPrototypeOf, hasOwn, is, setPrototypeOf } = Object;
   const { stringify } = JSON;
+  const { now: clock } = Date;
+  // oxlint-disable-next-line no-eval -- Evaluates the parts of the world in the realm, which is what it is for.
+  const evaluate = eval;
   const text = String;
   const slice = String.prototype.slice;
   const addToWeakSet = WeakSet.prototype.add;
@@ -45,6 +50,32 @@ export function createRunner(createEncoding, maxStdout) {
   };
   define("Proxy", recordedProxy);
 
+  /** The parts evaluated so far. @type {any} */
+  const parts = setPrototypeOf({}, null);
+  /** @type {(name: string, ...values: any[]) => any} */
+  const part = (name, ...values) => {
+    if (parts[name] === undefined)
+      parts[name] = apply(evaluate(/** @type {string} */ (sources[name])), undefined, values);
+    return parts[name];
+  };
+  /** Defines a name whose value is made when it is first read. @type {(name: string, make: () => any) => void} */
+  const defineLater = (name, make) => {
+    defineProperty(globals, name, {
+      get() {
+        define(name, make());
+        return globals[name];
+      },
+      set: (/** @type {any} */ value) => define(name, value),
+      enumerable: false,
+      configurable: true,
+    });
+  };
+
+  // What recursion without end throws is caught as what it is elsewhere.
+  const interpreterError = globals.InternalError.prototype;
+  setPrototypeOf(interpreterError, RangeError.prototype);
+  defineProperty(interpreterError, "name", { value: "RangeError", writable: true, configurable: true });
+
   const encoding = createEncoding(proxies);
 
   let stdin = "";
@@ -57,66 +88,105 @@ export function createRunner(createEncoding, maxStdout) {
     stdout += kept;
     stdoutLength += kept.length;
   };
+  const inspect = (/** @type {any} */ value, /** @type {any} */ options = undefined) => part("inspect")(value, options);
+  const format = (/** @type {any[]} */ ...items) => apply(part("format", inspect), undefined, items);
   const printLine = (/** @type {any[]} */ ...items) => {
-    let line = "";
-    for (let i = 0; i < items.length; i++) {
-      const item = items[i];
-      line += (i > 0 ? " " : "") + (typeof item === "string" ? item : encoding.shown(item));
-    }
-    print(line + "\n");
+    if (!keepsStdout) return;
+    const plain = items.length === 1 && typeof items[0] === "string";
+    print((plain ? items[0] : apply(format, undefined, items)) + "\n");
   };
   const silent = () => {};
+  /** @type {any} */
+  const counts = setPrototypeOf({}, null);
   define("console", {
     log: printLine,
     info: printLine,
     debug: printLine,
+    dir: (/** @type {any} */ value) => printLine(inspect(value)),
+    group: (/** @type {any[]} */ ...items) => items.length > 0 && apply(printLine, undefined, items),
+    groupEnd: silent,
+    count(/** @type {any} */ label = "default") {
+      counts[label] = (counts[label] ?? 0) + 1;
+      printLine(label + ": " + counts[label]);
+    },
+    countReset(/** @type {any} */ label = "default") {
+      delete counts[label];
+    },
     warn: silent,
     error: silent,
     trace: silent,
     table: silent,
     assert: silent,
     time: silent,
+    timeLog: silent,
     timeEnd: silent,
-    group: silent,
-    groupEnd: silent,
   });
 
   /** Status of `process.exit`; -1 while the program has not called it. */
   let status = -1;
+  const started = clock();
+  const elapsed = () => clock() - started;
+  /** @type {(left: any, right: any) => boolean} */
+  const equal = (left, right) => {
+    if (is(left, right)) return true;
+    const canonical = encoding.canonical(left);
+    return canonical[0] !== "?" && canonical === encoding.canonical(right);
+  };
+  const loadModules = () => part("modules", { stdin: () => stdin, print, format, inspect, equal });
   define("process", {
     argv: ["node", "program.js"],
     env: {},
-    platform: "quickjs",
+    platform: "linux",
+    version: "v20.0.0",
+    versions: { node: "20.0.0" },
+    pid: 1,
+    get stdin() {
+      return loadModules().input;
+    },
     stdout: {
       write(/** @type {any} */ piece) {
         print(text(piece));
         return true;
       },
     },
+    stderr: { write: () => true },
+    cwd: () => "/",
+    uptime: () => elapsed() / 1000,
+    memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0, arrayBuffers: 0 }),
+    hrtime: Object.assign(
+      (/** @type {any} */ since) => {
+        const ms = elapsed() - (since === undefined ? 0 : since[0] * 1000 + since[1] / 1e6);
+        return [Math.floor(ms / 1000), (ms % 1000) * 1e6];
+      },
+      { bigint: () => BigInt(elapsed()) * 1_000_000n },
+    ),
+    nextTick(/** @type {any} */ task, /** @type {any[]} */ ...values) {
+      globals.queueMicrotask(() => apply(task, undefined, values));
+    },
+    on: silent,
+    once: silent,
     exit(/** @type {any} */ code) {
       if (status < 0) status = code === undefined || code === 0 ? 0 : 1;
       keepsStdout = false;
       throw new Error("The program exited");
     },
   });
-  const fs = {
-    readFileSync(/** @type {any} */ path, /** @type {any} */ options) {
-      if (path !== 0 && path !== "/dev/stdin")
-        throw new Error("There are no files but standard input (0, '/dev/stdin')");
-      if (options !== undefined) return stdin;
-      // In Node a Buffer, whose one use in such programs is to become a string.
-      return {
-        toString: () => stdin,
-        trim: () => stdin.trim(),
-        split: (/** @type {any} */ by) => stdin.split(by),
-        length: stdin.length,
-      };
-    },
-  };
+  define("performance", { now: elapsed, timeOrigin: started, mark: silent, measure: silent });
+  const moduleName = /^node:/;
+  const replace = String.prototype.replace;
   define("require", (/** @type {any} */ name) => {
-    if (name === "fs" || name === "node:fs") return fs;
+    const { modules } = loadModules();
+    const found = apply(replace, text(name), [moduleName, ""]);
+    if (hasOwn(modules, found)) return modules[found];
     throw new Error("Cannot find module '" + text(name) + "'");
   });
+  const web = ["structuredClone", "TextEncoder", "TextDecoder", "atob", "btoa"];
+  for (let i = 0; i < web.length; i++) {
+    const name = /** @type {string} */ (web[i]);
+    defineLater(name, () => part("web")[name]);
+  }
+  defineLater("URL", () => part("url").URL);
+  defineLater("URLSearchParams", () => part("url").URLSearchParams);
   define("module", { exports: {} });
   define("exports", globals.module.exports);
 
@@ -129,6 +199,7 @@ export function createRunner(createEncoding, maxStdout) {
   /** Timers by time and order; time jumps to the next one when nothing else is left to do. @type {any} */
   const timers = setPrototypeOf({}, null);
   let timerCount = 0;
+  let firstTimer = 1;
   let now = 0;
   /** @type {(every: boolean) => (task: any, delay?: any, ...values: any[]) => number} */
   const timer =
@@ -172,7 +243,10 @@ export function createRunner(createEncoding, maxStdout) {
       let stack = "";
       try {
         if (typeof error === "object" && error !== null && error instanceof Error) {
-          exception = text(error.name) + ": " + text(error.message);
+          const { message } = error;
+          if (getPrototypeOf(error) !== interpreterError) exception = text(error.name) + ": " + text(message);
+          else if (message === "stack overflow") exception = "RangeError: Maximum call stack size exceeded";
+          else exception = "InternalError: " + text(message);
           stack = text(error.stack);
         } else exception = "Uncaught " + encoding.shown(error);
       } catch {
@@ -184,7 +258,8 @@ export function createRunner(createEncoding, maxStdout) {
     /** Runs the timer that is due next; false when there is none. */
     runTimer() {
       let next = 0;
-      for (let id = 1; id <= timerCount; id++)
+      while (firstTimer <= timerCount && timers[firstTimer] === undefined) firstTimer++;
+      for (let id = firstTimer; id <= timerCount; id++)
         if (timers[id] !== undefined && (next === 0 || timers[id].at < timers[next].at)) next = id;
       if (next === 0) return false;
       const due = timers[next];
