@@ -78,6 +78,8 @@ export function memoryStore(): RunStore & { readonly logs: Map<string, unknown[]
     stage<T>(name: string, work: (stage: StageContext) => Promise<T>): Promise<T> {
       const stage = (stages.get(name) as Promise<T> | undefined) ?? work({ name, spend: () => {} });
       stages.set(name, stage);
+      // A stage that failed is done again, as in a run's directory.
+      stage.catch(() => stages.delete(name));
       return stage;
     },
     totals: async () => ({ stages: [], resources: [] }) as never,

@@ -1,4 +1,5 @@
 /** The data of a training run for people who train elsewhere: files that `datasets.load_dataset` opens, and a card. */
+import { allSettled } from "../concurrency.ts";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -134,7 +135,7 @@ async function experienceOf(
   iteration: number,
 ): Promise<(GradedTrajectory & { readonly generator: string })[]> {
   const origins = ["base", ...Array.from({ length: iteration - 1 }, (_, i) => join(method, `iteration-${i + 1}`))];
-  const parts = await Promise.all(
+  const parts = await allSettled(
     origins.map(async (generator) => {
       const trajectories = await readJsonl<GradedTrajectory>(join(directory, generator, "trajectories.jsonl"));
       return trajectories.map((trajectory) => ({ ...trajectory, generator }));

@@ -1,4 +1,5 @@
 /** What every command that grades programs of a suite needs, opened and closed in one place. */
+import { allSettled } from "../concurrency.ts";
 import { setMaxListeners } from "node:events";
 import type { Grader } from "../grading/grade.ts";
 import { createGrader } from "../grading/grader.ts";
@@ -60,7 +61,7 @@ export async function withGrader<T>(
       await grader.close();
     }
   } finally {
-    await Promise.all(Object.values(sandboxes).map((sandbox) => sandbox.close()));
+    await allSettled(Object.values(sandboxes).map((sandbox) => sandbox.close()));
   }
 }
 

@@ -9,8 +9,10 @@ export const exitCodes = {
   failed: 1,
   /** Usage, configuration or the suite's data. */
   usage: 2,
-  /** Ctrl-C or SIGTERM. */
+  /** Ctrl-C: 128 + 2, as shells count a process that SIGINT ends. */
   interrupted: 130,
+  /** SIGTERM: 128 + 15. */
+  terminated: 143,
 } as const;
 
 /** Tells a person what happened, and returns the exit code. `resumeHint` is added to failures that are not theirs. */

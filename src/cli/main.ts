@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import type { CliContext, OutputStream, RegisterCommand } from "./context.ts";
 import { exitCodes, reportError } from "./errors.ts";
-import { listenForInterrupt, type SignalSource } from "./interrupt.ts";
+import { exitCodeOf, listenForInterrupt, type SignalSource } from "./interrupt.ts";
 import { describeUsageError } from "./usage-errors.ts";
 import { packageVersion } from "./version.ts";
 
@@ -42,11 +42,11 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     // Loaded here, so that whoever brings commands of their own needs none of what the built-in ones do.
     program = createProgram(options.commands ?? (await import("./commands.ts")).commands, context);
     await program.parseAsync([...argv], { from: "user" });
-    return interrupt.signal === null ? exitCode : stopped(terminationExpected && interrupt.signal === "SIGTERM");
+    return interrupt.signal === null ? exitCode : stopped(interrupt.signal, true);
   } catch (error) {
     // Progress that was under way stays as it is: nothing of it may be drawn over the message.
     output.endProgress();
-    if (interrupt.signal !== null) return stopped();
+    if (interrupt.signal !== null) return stopped(interrupt.signal);
     // Nobody reads the results any more (`mucode … | head`): there is nothing left to do, and nothing wrong.
     if (output.closed()) return exitCodes.ok;
     if (program === undefined || !(error instanceof CommanderError))
@@ -62,9 +62,10 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     output.dispose();
   }
 
-  function stopped(asExpected = false): number {
+  /** `ended`: the command ended by itself; that is well where it was to run until it is told to stop. */
+  function stopped(signal: "SIGINT" | "SIGTERM", ended = false): number {
     interrupt.sayStopped();
-    return asExpected ? exitCode : exitCodes.interrupted;
+    return ended && terminationExpected && signal === "SIGTERM" ? exitCode : exitCodeOf(signal);
   }
 }
 

@@ -149,24 +149,28 @@ async function evaluateTask(
       signal,
     ),
   ]);
-  const graded = await Promise.all(
-    rules.map(async (rule) => [rule, await gradeOutcomes(task, trajectories.get(rule)!, grader, signal)] as const),
-  );
   const programs = new Set(firstCandidates.map(({ program }) => program).filter((program) => program !== null));
-  const scored = [...programs].map(async (program): Promise<ScoredCandidate> => {
-    const [outcome, grade, score] = await Promise.all([
+  const examine = async (program: string): Promise<ScoredCandidate> => {
+    const [outcome, grade, score] = await allSettled([
       grader.outcome(task, program, signal),
       grader.gradePublic(task, program, signal),
-      verifier?.score({ task, program }, signal),
+      verifier ? verifier.score({ task, program }, signal) : Promise.resolve(undefined),
     ]);
     const finite = score !== undefined && Number.isFinite(score);
     return { outcome, passesPublicTests: grade.verdict === "passed", score: finite ? score : null };
-  });
+  };
+  const [gradedGreedy, gradedSearch, scored] = await allSettled([
+    gradeOutcomes(task, greedy, grader, signal),
+    allSettled(
+      rules.map(async (rule) => [rule, await gradeOutcomes(task, trajectories.get(rule)!, grader, signal)] as const),
+    ),
+    allSettled([...programs].map(examine)),
+  ]);
   return {
     taskId: task.id,
-    greedy: await gradeOutcomes(task, greedy, grader, signal),
-    search: Object.fromEntries(graded),
-    firstCandidates: await Promise.all(scored),
+    greedy: gradedGreedy,
+    search: Object.fromEntries(gradedSearch),
+    firstCandidates: scored,
   };
 }
 

@@ -1,4 +1,5 @@
 /** One generator on the held-out tasks: a resumable stage with a record per task. */
+import { allSettled } from "../concurrency.ts";
 import { InfrastructureError, StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
@@ -46,8 +47,9 @@ export async function evaluateArm(
       const grader = clocks.grader(parts.grader);
       const stage = progress.stage(name, { total: tasks.length, unit: "tasks" });
       const generator = clocks.generator(await trainer.openGenerator(request.generator));
-      const verifiers = await openVerifiers(request.verifiers, trainer);
+      let verifiers: Partial<Record<VerifierName, Verifier>> = {};
       try {
+        verifiers = await openVerifiers(request.verifiers, trainer);
         const timed = Object.entries(verifiers).map(([key, verifier]) => [key, clocks.verifier(verifier)]);
         const solving = { generator, grader, verifiers: Object.fromEntries(timed) as Record<string, Verifier> };
         const { records, failures } = await collect({
@@ -69,8 +71,7 @@ export async function evaluateArm(
         return { failures };
       } finally {
         clocks.charge(context);
-        await generator.close();
-        await Promise.all(Object.values(verifiers).map((verifier) => verifier.close()));
+        await allSettled([generator, ...Object.values(verifiers)].map((opened) => opened.close()));
       }
     });
     const byTask = new Map(log.records.map((record) => [record.taskId, record]));
@@ -90,14 +91,19 @@ export async function evaluateArm(
   }
 }
 
-/** Opens all of them. The caller closes them. */
+/** Opens all of them, or none. The caller closes them. */
 export async function openVerifiers(
   checkpoints: Readonly<Partial<Record<VerifierName, Checkpoint>>>,
   trainer: Trainer,
 ): Promise<Partial<Record<VerifierName, Verifier>>> {
   const verifiers: Partial<Record<VerifierName, Verifier>> = {};
-  for (const [name, checkpoint] of Object.entries(checkpoints) as [VerifierName, Checkpoint][]) {
-    verifiers[name] = await trainer.openVerifier(checkpoint);
+  try {
+    for (const [name, checkpoint] of Object.entries(checkpoints) as [VerifierName, Checkpoint][]) {
+      verifiers[name] = await trainer.openVerifier(checkpoint);
+    }
+  } catch (error) {
+    await allSettled(Object.values(verifiers).map((verifier) => verifier.close()));
+    throw error;
   }
   return verifiers;
 }

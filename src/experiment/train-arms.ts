@@ -1,4 +1,5 @@
 /** Trains every arm of one seed with one loop, sharing what has the same inputs. */
+import { allSettled } from "../concurrency.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { Iteration, IterationSettings } from "../training/expert-iteration.ts";
 import { iterateExpert } from "../training/expert-iteration.ts";
@@ -82,6 +83,6 @@ async function trainVerifiers(
 }
 
 async function readExperience(request: StageRequest, store: RunStore) {
-  const rollouts = await Promise.all(originsOf(request.settings).map((origin) => readRollouts(origin, request, store)));
+  const rollouts = await allSettled(originsOf(request.settings).map((origin) => readRollouts(origin, request, store)));
   return rollouts.flat();
 }

@@ -3,6 +3,7 @@
  * a short limit keeps endless loops cheap, and where a program exceeds it, the gold program's time decides whether that
  * was fair.
  */
+import { allSettled } from "../concurrency.ts";
 import type { Sandbox, SandboxLimits } from "../sandbox/sandbox.ts";
 import { digestOf } from "./digest.ts";
 import { gradeWith } from "./grade-program.ts";
@@ -49,7 +50,7 @@ export function createGoldLimits(): GoldLimits {
       const key = await digestOf([
         goldProgram ?? null,
         setupCode ?? null,
-        await Promise.all(tests.map(digestOf)),
+        await allSettled(tests.map(digestOf)),
         tools.sandbox.version,
       ]);
       const goldTime = known.get(key);

@@ -2,6 +2,7 @@
  * Programs in, verdicts out. Expected values stay with the judge; the sandbox runs calls; this file brings the two
  * together, shares identical requests and remembers their grades.
  */
+import { allSettled } from "../concurrency.ts";
 import { ConfigError, SandboxError } from "../errors.ts";
 import { DEFAULT_LIMITS, type Language, type Sandbox, type SandboxLimits } from "../sandbox/sandbox.ts";
 import { digestOf } from "./digest.ts";
@@ -44,7 +45,7 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       const sandbox = sandboxes[language];
       if (!sandbox) throw new ConfigError(`This grader has no sandbox for ${language}`, { language });
       const { entryPoint = null, setupCode = null, goldProgram = null } = request;
-      const tests = await Promise.all(request.tests.map(digestOf));
+      const tests = await allSettled(request.tests.map(digestOf));
       const key = await digestOf([program, entryPoint, setupCode, goldProgram, tests, limits, sandbox.version]);
       const tools = { sandbox, judge: judgeOf(language), limits, references };
       const work = (shared: AbortSignal): Promise<TestResult[]> =>
@@ -52,11 +53,11 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       return runs.run(key, async (shared) => gradeOf(await work(shared)), signal);
     },
     async close() {
-      await Promise.all([...judges.values()].map((judge) => judge.close()));
+      await allSettled([...judges.values()].map((judge) => judge.close()));
     },
   };
   try {
-    await Promise.all((Object.keys(sandboxes) as Language[]).map((language) => selfTest(grader, language)));
+    await allSettled((Object.keys(sandboxes) as Language[]).map((language) => selfTest(grader, language)));
   } catch (error) {
     await grader.close();
     throw error;
@@ -93,7 +94,7 @@ const SELF_TESTS: Record<Language, { tests: readonly string[]; program: (body: s
 async function selfTest(grader: Grader, language: Language): Promise<void> {
   const { tests: sources, program } = SELF_TESTS[language];
   const tests: GradeRequest["tests"] = sources.map((source) => ({ kind: "assert", source }));
-  const [right, wrong] = await Promise.all([
+  const [right, wrong] = await allSettled([
     grader.grade({ language, program: program("2 * x + 1"), tests }),
     grader.grade({ language, program: program("2 * x"), tests }),
   ]);

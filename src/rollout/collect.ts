@@ -1,5 +1,5 @@
 /** Many conversations at once, resumable: whatever an earlier attempt recorded is not done again. */
-import { mapConcurrently } from "../concurrency.ts";
+import { allSettled, mapConcurrently } from "../concurrency.ts";
 import { ConfigError, InfrastructureError, StopRunError, StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressStage } from "../progress.ts";
@@ -83,7 +83,7 @@ export async function gradeOutcomes(
   grader: OutcomeGrader,
   signal?: AbortSignal,
 ): Promise<GradedTrajectory> {
-  const outcomes = await Promise.all(trajectory.turns.map((turn) => grader.outcome(task, turn.program, signal)));
+  const outcomes = await allSettled(trajectory.turns.map((turn) => grader.outcome(task, turn.program, signal)));
   return { ...trajectory, outcomes };
 }
 

@@ -1,4 +1,5 @@
 /** A stage's data set on disk: the lines, how long they are for the model, and the folder that trainers read. */
+import { allSettled } from "../concurrency.ts";
 import { join } from "node:path";
 import type { Tokenizer } from "../engine/engine.ts";
 import { loadTokenizer } from "../engine/tokenizer.ts";
@@ -19,7 +20,7 @@ export interface ModelLimits {
 }
 
 export async function readModelLimits(directory: string): Promise<ModelLimits> {
-  const [model, tokenizer, config, template] = await Promise.all([
+  const [model, tokenizer, config, template] = await allSettled([
     readIfThere(join(directory, "config.json")),
     readIfThere(join(directory, "tokenizer.json")),
     readIfThere(join(directory, "tokenizer_config.json")),

@@ -1,4 +1,5 @@
 /** The local search expert π*(x): the best programs of D(x) (step 4 of the method). */
+import { allSettled } from "../concurrency.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Verifier } from "../verifier/verifier.ts";
 import type { Attempt, GradedTrajectory } from "../rollout/graded-trajectory.ts";
@@ -31,7 +32,7 @@ export async function findExperts(request: ExpertRequest, signal?: AbortSignal):
   const { programsPerTask } = request;
   const byTask = groupByTask(request.experience);
   const experts = new Map<string, readonly Attempt[]>();
-  await Promise.all(
+  await allSettled(
     request.tasks.map(async (task) => {
       const attempts = distinctAttempts(byTask.get(task.id) ?? []);
       const eligible = request.rule === "verifier" ? attempts : attempts.filter((attempt) => attempt.outcome);
@@ -51,7 +52,7 @@ async function byScore(
 ): Promise<readonly Attempt[]> {
   if (attempts.length <= 1) return attempts;
   if (verifier === undefined) throw new RangeError("this expert rule needs a verifier");
-  const scored = await Promise.all(
+  const scored = await allSettled(
     attempts.map(async (attempt) => ({
       attempt,
       score: await verifier.score({ task, program: attempt.program }, signal),
