@@ -100,7 +100,7 @@ function recordingStore(run: string, recorder: Recorder): RunStore {
     path,
     async openRecords<R>(name: string) {
       recorder.note({ kind: "write", file: path(`${name}.jsonl`) });
-      return { records: [] as readonly R[], append: () => {}, close: async () => {} };
+      return { records: [] as readonly R[], append: () => {}, arrange: async () => {}, close: async () => {} };
     },
     async stage<S>(name: string, work: (context: StageContext) => Promise<S>) {
       const manifest = path(`${name}.done.json`);

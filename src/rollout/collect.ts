@@ -35,6 +35,7 @@ export interface CollectRequest<Item, R> {
 }
 
 /**
+ * Ends with the log's records in the order of the items, so that equal work leaves equal files.
  * A failure of the infrastructure costs its item and is reported; more than a fifth of the items (and more than ten)
  * means that something is down, and stops the collection with what it has kept.
  */
@@ -65,6 +66,8 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
       }
     }
   });
+  const places = new Map(request.items.map((item, index) => [request.itemKey(item), index]));
+  await request.log.arrange((record) => places.get(request.recordKey(record)) ?? request.items.length);
   const records = request.items
     .map((item) => byKey.get(request.itemKey(item)))
     .filter((record) => record !== undefined);
