@@ -43,7 +43,7 @@ const commands = {
   train: (/** @type {string} */ out) => ["train", ...flags({ ...tiny, iterations: 1, out })],
   eval: (/** @type {string} */ out) => [
     "eval",
-    ...flags({ "suite.limit": 24, "search.turns": 2, "search.candidates": 4, out }),
+    ...flags({ "suite.limit": 24, "evaluation.turns": 2, "evaluation.candidates": 4, out }),
   ],
   collect: (/** @type {string} */ out) => [
     "collect",

@@ -6,6 +6,7 @@ import { SUITE_NAMES } from "../tasks/suites.ts";
 import type { RegisterCommand } from "./context.ts";
 import { exitCodes } from "./errors.ts";
 import { createProgress } from "./progress.ts";
+import { print, widthOf } from "./text-output.ts";
 
 interface GradeFlags {
   readonly suite: string;
@@ -40,7 +41,8 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
       const progress = createProgress({ stream: context.stderr });
       try {
         const report = await gradeSamples({ samples, ...flags, ks: k, progress, signal: context.signal });
-        context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
+        if (json) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+        else print(context, describeReport(report, widthOf(context.stdout)));
         if (report.ungradable > 0) {
           const count = `${report.ungradable} of ${report.samples} samples`;
           context.stderr.write(`${count} could not be graded; the same command tries these again.\n`);
@@ -52,14 +54,14 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
     });
 };
 
-function describeReport(report: GradeSamplesReport): string {
+function describeReport(report: GradeSamplesReport, width: number): string {
   const { suite, version, split, count, hash } = report.taskSet;
   const tasks = `${suite} ${version}, ${split} (${count} tasks, sha256 ${hash.slice(0, 12)})`;
   return `${[
     `${report.samplesFile}: ${report.samples} samples, run by ${report.sandbox}`,
     ...report.notes.map((note) => `note: ${note}`),
     "",
-    renderSampleSummary(report, { tasks }),
+    renderSampleSummary(report, { tasks, width }),
     "",
     `One line per sample is in ${report.results}.`,
   ].join("\n")}\n`;

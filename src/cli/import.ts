@@ -5,6 +5,7 @@ import { addConfigurationFlags, readConfiguration } from "./configuration-flags.
 import type { RegisterCommand } from "./context.ts";
 import { createProgress } from "./progress.ts";
 import { describeRollouts } from "./rollout-text.ts";
+import { print } from "./text-output.ts";
 
 export const registerImportCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -22,7 +23,8 @@ export const registerImportCommand: RegisterCommand = (program, context) => {
       return;
     }
     const { suite, version, split, count, hash } = report.tasks;
-    context.stdout.write(
+    print(
+      context,
       `${[
         `${suite} ${version}, ${split}: ${count} tasks (sha256 ${hash.slice(0, 12)})`,
         `${report.programs} programs; ${describeRollouts(report.rollouts)}`,

@@ -3,6 +3,8 @@ import { Command, CommanderError } from "commander";
 import type { CliContext, OutputStream, RegisterCommand } from "./context.ts";
 import { exitCodes, reportError } from "./errors.ts";
 import { exitCodeOf, listenForInterrupt, type SignalSource } from "./interrupt.ts";
+import { formatHelpItem } from "./help-text.ts";
+import { print, say, widthOf } from "./text-output.ts";
 import { describeUsageError } from "./usage-errors.ts";
 import { packageVersion } from "./version.ts";
 
@@ -54,7 +56,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     if (error.exitCode === 0) return exitCodes.ok;
     // commander.help: no command was named, and the help has been shown instead.
     if (error.code !== "commander.help") {
-      output.stderr.write(`mucode: ${describeUsageError(error, program, argv)}\n`);
+      say(output.stderr, `mucode: ${describeUsageError(error, program, argv)}\n`);
     }
     return exitCodes.usage;
   } finally {
@@ -76,13 +78,14 @@ function createProgram(commands: readonly RegisterCommand[], context: CliContext
     .helpOption("-h, --help", "print help")
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => context.stdout.write(text),
+      writeOut: (text) => print(context, text),
       writeErr: (text) => context.stderr.write(text),
       // Told by main, with what was most likely meant.
       outputError: () => undefined,
-      getOutHelpWidth: () => context.stdout.columns || 100,
-      getErrHelpWidth: () => context.stderr.columns || 100,
-    });
+      getOutHelpWidth: () => widthOf(context.stdout),
+      getErrHelpWidth: () => widthOf(context.stderr),
+    })
+    .configureHelp({ formatItem: formatHelpItem });
   for (const register of commands) register(program, context);
   for (const command of program.commands) inheritSettings(command, program);
   return program;

@@ -2,7 +2,7 @@
  * Progress for people: on a terminal one line that is rewritten in place, elsewhere (a log file, CI) a plain line now
  * and then.
  */
-import { displayWidth } from "../evaluation/table.ts";
+import { displayWidth } from "../evaluation/display-width.ts";
 import type { ProgressReporter, ProgressStage, ProgressStageOptions } from "../progress.ts";
 import type { OutputStream } from "./context.ts";
 
