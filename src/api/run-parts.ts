@@ -1,6 +1,7 @@
 /** What every command that grades programs of a suite needs, opened and closed in one place. */
 import { allSettled } from "../concurrency.ts";
 import { setMaxListeners } from "node:events";
+import { bytesText } from "../bytes-text.ts";
 import type { Grader } from "../grading/grade.ts";
 import { createGrader } from "../grading/grader.ts";
 import type { ProgressReporter } from "../progress.ts";
@@ -9,6 +10,7 @@ import { createQuickjsSandbox } from "../sandbox/quickjs/quickjs-sandbox.ts";
 import type { Language, Sandbox } from "../sandbox/sandbox.ts";
 import type { RunDirectory } from "../store/run-directory.ts";
 import type { TaskSet } from "../tasks/task.ts";
+import type { RunNeeds } from "./plan-needs.ts";
 
 export interface GraderChoice {
   /** `auto` (default): `native` where it shows that it can isolate, `pyodide` elsewhere. */
@@ -71,6 +73,12 @@ export function announceRun(run: RunDirectory, progress: ProgressReporter): void
   for (const { key, before, after } of run.versionChanges) {
     progress.log(`started with ${key} ${String(before)}, goes on with ${String(after)}: results may differ`);
   }
+}
+
+/** Says what the stages that are left may add to the run's directory, where anything is known. */
+export function announceDisk({ disk }: Pick<RunNeeds, "disk">, progress: ProgressReporter): void {
+  const bytes = disk.reduce((sum, one) => sum + one.bytes, 0);
+  if (bytes > 0) progress.log(`needs up to ${bytesText(bytes)} of disk (--dry-run says for what)`);
 }
 
 /** Lets hundreds of conversations listen to one signal without Node's warning of a leak. */

@@ -97,10 +97,10 @@ export async function evaluateGenerator(
           // A task alone asks for the candidates of every rule, so few tasks fill the model's batches.
           concurrency: request.concurrency ?? Math.max(8, Math.ceil(256 / settings.candidates)),
           ...(signal && { signal }),
-          onRecord: (record) => {
+          onRecord: (record, { earlier }) => {
             if (record.greedy.outcomes.at(-1)) solved++;
             seen++;
-            stage.advance(1, { note: `greedy solve rate ${((100 * solved) / seen).toFixed(1)} %` });
+            stage.advance(1, { note: `greedy solve rate ${((100 * solved) / seen).toFixed(1)} %`, earlier });
           },
         });
         stage.finish();

@@ -60,7 +60,7 @@ export async function evaluateArm(
           log,
           concurrency: Math.ceil(SAMPLES_UNDER_WAY / widest),
           ...(signal && { signal }),
-          onRecord: () => stage.advance(),
+          onRecord: (_record, from) => stage.advance(1, from),
         });
         stage.finish();
         const [failure] = failures;

@@ -56,7 +56,7 @@ export async function examineTraining(
           log,
           concurrency: 24,
           ...(signal && { signal }),
-          onRecord: () => stage.advance(),
+          onRecord: (_record, from) => stage.advance(1, from),
         });
         stage.finish();
       } finally {

@@ -31,7 +31,8 @@ export interface CollectRequest<Item, R> {
   /** Items under way at the same time: enough to fill the model's batches. */
   readonly concurrency: number;
   readonly signal?: AbortSignal;
-  readonly onRecord?: (record: R) => void;
+  /** `earlier`: of a record that an earlier attempt made. */
+  readonly onRecord?: (record: R, from: { readonly earlier: boolean }) => void;
 }
 
 /**
@@ -44,7 +45,7 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
   for (const record of request.log.records) byKey.set(request.recordKey(record), record);
   const wanted = new Set(request.items.map(request.itemKey));
   for (const [key, record] of byKey) {
-    if (wanted.has(key)) request.onRecord?.(record);
+    if (wanted.has(key)) request.onRecord?.(record, { earlier: true });
   }
   const missing = request.items.filter((item) => !byKey.has(request.itemKey(item)));
   const failures: Failure[] = [];
@@ -56,7 +57,7 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
       const record = await request.work(item);
       byKey.set(key, record);
       request.log.append(record);
-      request.onRecord?.(record);
+      request.onRecord?.(record, { earlier: false });
     } catch (error) {
       if (!isToleratedFailure(error)) throw error;
       failures.push({ key, kind: error.name, message: error.message });
@@ -91,12 +92,14 @@ export async function gradeOutcomes(
 }
 
 /** Counts trajectories on a progress stage and shows the share that ended in a right program. */
-export function countSolved(stage: ProgressStage): (trajectory: GradedTrajectory) => void {
+export function countSolved(
+  stage: ProgressStage,
+): (trajectory: GradedTrajectory, from: { readonly earlier: boolean }) => void {
   let solved = 0;
   let seen = 0;
-  return (trajectory) => {
+  return (trajectory, { earlier }) => {
     seen++;
     if (trajectory.outcomes.at(-1)) solved++;
-    stage.advance(1, { note: `solved ${((100 * solved) / seen).toFixed(1)} %` });
+    stage.advance(1, { note: `solved ${((100 * solved) / seen).toFixed(1)} %`, earlier });
   };
 }

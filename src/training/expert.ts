@@ -25,6 +25,8 @@ export interface ExpertRequest {
   readonly programsPerTask: number;
   /** Needed by the rules that rank by score. */
   readonly verifier?: Verifier;
+  /** Called after each task. */
+  readonly onTask?: () => void;
 }
 
 /** Ties go to the program found first. */
@@ -38,6 +40,7 @@ export async function findExperts(request: ExpertRequest, signal?: AbortSignal):
       const eligible = request.rule === "verifier" ? attempts : attempts.filter((attempt) => attempt.outcome);
       const ranked = request.rule === "outcome" ? eligible : await byScore(task, eligible, request.verifier, signal);
       if (ranked.length > 0) experts.set(task.id, ranked.slice(0, programsPerTask));
+      request.onTask?.();
     }),
   );
   return experts;

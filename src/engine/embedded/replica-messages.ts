@@ -16,7 +16,9 @@ export interface ReplicaCalls {
   join(given: Joining): void;
   /** Tells every token as it is sampled if `streams`; told the index of a sample, ends that sample. */
   sample(given: { readonly request: Omit<SampleRequest, "onToken">; readonly streams: boolean }): Sample[];
+  /** Tells how many more sequences are done. */
   forward(given: readonly Datum[]): Float32Array[];
+  /** Tells how many more sequences are done. */
   forwardBackward(given: { readonly batch: readonly Datum[]; readonly undoable: boolean }): {
     readonly loss: number;
     readonly logprobs: Float32Array[];
@@ -42,8 +44,8 @@ export type CallName = keyof ReplicaCalls;
 export type Given<N extends CallName> = Parameters<ReplicaCalls[N]>[0];
 export type Answer<N extends CallName> = ReturnType<ReplicaCalls[N]>;
 
-/** What a call under way tells: a line for people, or a token. */
-export type Told = string | SampledToken;
+/** What a call under way tells: a line for people, a token, or how many more sequences are computed. */
+export type Told = string | SampledToken | number;
 
 /** To a replica: a call, or a word to one under way, to end it or one of its samples. */
 export type ToReplica =

@@ -81,10 +81,14 @@ export class Replicas {
     }
   }
 
-  async forward(batch: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]> {
+  async forward(
+    batch: readonly Datum[],
+    signal?: AbortSignal,
+    onSequences?: (count: number) => void,
+  ): Promise<Float32Array[]> {
     const shares = dealData(batch, this.#handles.length);
     const answers = await this.#share(shares, (handle, items) =>
-      handle.call("forward", dataOf(batch, items), { signal }),
+      handle.call("forward", dataOf(batch, items), { signal, onTold: (told) => onSequences?.(told as number) }),
     );
     return inOrder(batch.length, shares, answers);
   }
@@ -92,12 +96,17 @@ export class Replicas {
   async forwardBackward(
     batch: readonly Datum[],
     signal?: AbortSignal,
+    onSequences?: (count: number) => void,
   ): Promise<{ loss: number; logprobs: Float32Array[] }> {
     const shares = dealData(batch, this.#handles.length);
     const undoable = signal !== undefined;
     try {
       const answers = await this.#share(shares, (handle, items) =>
-        handle.call("forwardBackward", { batch: dataOf(batch, items), undoable }, { signal }),
+        handle.call(
+          "forwardBackward",
+          { batch: dataOf(batch, items), undoable },
+          { signal, onTold: (told) => onSequences?.(told as number) },
+        ),
       );
       const loss = answers.reduce((sum, answer) => sum + answer.loss, 0);
       const logprobs = answers.map((answer) => answer.logprobs);
