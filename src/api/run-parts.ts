@@ -10,7 +10,6 @@ import { createQuickjsSandbox } from "../sandbox/quickjs/quickjs-sandbox.ts";
 import type { Language, Sandbox } from "../sandbox/sandbox.ts";
 import type { RunDirectory } from "../store/run-directory.ts";
 import type { TaskSet } from "../tasks/task.ts";
-import type { RunNeeds } from "./plan-needs.ts";
 
 export interface GraderChoice {
   /** `auto` (default): `native` where it shows that it can isolate, `pyodide` elsewhere. */
@@ -75,10 +74,9 @@ export function announceRun(run: RunDirectory, progress: ProgressReporter): void
   }
 }
 
-/** Says what the stages that are left may add to the run's directory, where anything is known. */
-export function announceDisk({ disk }: Pick<RunNeeds, "disk">, progress: ProgressReporter): void {
-  const bytes = disk.reduce((sum, one) => sum + one.bytes, 0);
-  if (bytes > 0) progress.log(`needs up to ${bytesText(bytes)} of disk (--dry-run says for what)`);
+/** Says how much the run's directory may grow, where anything is known. */
+export function announceDisk(bytes: number, forWhat: string, progress: ProgressReporter): void {
+  if (bytes > 0) progress.log(`needs up to ${bytesText(bytes)} of disk (${forWhat})`);
 }
 
 /** Lets hundreds of conversations listen to one signal without Node's warning of a leak. */

@@ -89,7 +89,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       ...(signal && { signal }),
     });
     const plan = await planRun(options.configuration ?? {});
-    announceDisk(plan.needs, progress);
+    const disk = plan.needs.disk.reduce((sum, { bytes }) => sum + bytes, 0);
+    announceDisk(disk, "--dry-run says for what", progress);
     const stages = storedStages(plan);
     const store = await trackStages(run, {
       stages: stages.map(({ name }) => name),
