@@ -82,7 +82,9 @@ async function openRun(directory: string): Promise<ExportedRun> {
   } catch (cause) {
     throw new ConfigError(`${directory} is not a run: it has no readable run.json`, { directory }, { cause });
   }
-  const { trainHash, testHash: _test, furtherHashes: _further, baseHash, ...keys } = stored.configuration;
+  const { trainHash, testHash: _test, furtherHashes: _further, baseHash, ...rest } = stored.configuration;
+  // Rules of how programs are found and run are no settings.
+  const { extraction: _extraction, execution: _execution, ...keys } = rest;
   const parsed = trainSchema.safeParse(keys);
   if (!parsed.success || typeof trainHash !== "string") {
     throw new ConfigError(`${directory} is not a run of \`mucode train\``, { directory });
