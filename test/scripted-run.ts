@@ -18,6 +18,7 @@ import {
 import type { GeneratorExample } from "../src/training/relabel.ts";
 import type { Trainer, TrainingRequest, TrainingSummary, VerifierData } from "../src/training/trainer.ts";
 import { createScriptedVerifier } from "../src/verifier/scripted-verifier.ts";
+import { memoryLog } from "./memory-log.ts";
 
 /** `r…` is right; `p…` passes the public test alone; `w…` fails it; anything else fails it too. */
 export const PUBLIC = "assert f(1) == PUBLIC";
@@ -73,11 +74,13 @@ export function memoryStore(): RunStore & { readonly logs: Map<string, unknown[]
     async openRecords<R>(name: string): Promise<RecordLog<R>> {
       const records = (logs.get(name) ?? []) as R[];
       logs.set(name, records);
-      return { records, append: (record) => void records.push(record), close: async () => {} };
+      return memoryLog(records);
     },
     stage<T>(name: string, work: (stage: StageContext) => Promise<T>): Promise<T> {
       const stage = (stages.get(name) as Promise<T> | undefined) ?? work({ name, spend: () => {} });
       stages.set(name, stage);
+      // A stage that failed is done again, as in a run's directory.
+      stage.catch(() => stages.delete(name));
       return stage;
     },
     totals: async () => ({ stages: [], resources: [] }) as never,

@@ -19,9 +19,11 @@ import { openRunDirectory } from "../store/run-directory.ts";
 import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { createEmbeddedTrainer } from "../training/embedded-trainer.ts";
+import { checkpointsPerSeed } from "../experiment/train-arms.ts";
 import { hashWeights, resolveCheckpoint } from "./models.ts";
 import { describeProgramRules, type ProgramRules, versions } from "./provenance.ts";
-import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
+import { countParameters } from "./plan-size.ts";
+import { announceDisk, announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 
 export interface ExperimentOptions {
   /** Nested as in the schema; what is left out has its default. */
@@ -76,6 +78,9 @@ export async function runPaperMini(options: ExperimentOptions = {}): Promise<Exp
   });
   try {
     announceRun(run, progress);
+    const checkpoints = configuration.seeds * checkpointsPerSeed();
+    const checkpointBytes = 4 * ((await countParameters(base.directory)) ?? 0);
+    announceDisk(checkpoints * checkpointBytes, `${checkpoints} checkpoints; records come on top`, progress);
     const { generator, rollout, relabel, verifier, evaluation } = configuration;
     const trainer = createEmbeddedTrainer({ threads: configuration.threads, generator, verifier });
     const results = await withGrader(graderChoice(configuration, [heldOut], progress), (grader) =>

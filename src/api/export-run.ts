@@ -1,4 +1,5 @@
 /** The data of a training run for people who train elsewhere: files that `datasets.load_dataset` opens, and a card. */
+import { allSettled } from "../concurrency.ts";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -81,7 +82,9 @@ async function openRun(directory: string): Promise<ExportedRun> {
   } catch (cause) {
     throw new ConfigError(`${directory} is not a run: it has no readable run.json`, { directory }, { cause });
   }
-  const { trainHash, testHash: _test, furtherHashes: _further, baseHash, ...keys } = stored.configuration;
+  const { trainHash, testHash: _test, furtherHashes: _further, baseHash, ...rest } = stored.configuration;
+  // Rules of how programs are found and run are no settings.
+  const { extraction: _extraction, execution: _execution, ...keys } = rest;
   const parsed = trainSchema.safeParse(keys);
   if (!parsed.success || typeof trainHash !== "string") {
     throw new ConfigError(`${directory} is not a run of \`mucode train\``, { directory });
@@ -134,7 +137,7 @@ async function experienceOf(
   iteration: number,
 ): Promise<(GradedTrajectory & { readonly generator: string })[]> {
   const origins = ["base", ...Array.from({ length: iteration - 1 }, (_, i) => join(method, `iteration-${i + 1}`))];
-  const parts = await Promise.all(
+  const parts = await allSettled(
     origins.map(async (generator) => {
       const trajectories = await readJsonl<GradedTrajectory>(join(directory, generator, "trajectories.jsonl"));
       return trajectories.map((trajectory) => ({ ...trajectory, generator }));

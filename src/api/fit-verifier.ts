@@ -1,4 +1,5 @@
 /** A verifier from programs that are there already: fitted on some of their tasks, examined on the others. */
+import { allSettled } from "../concurrency.ts";
 import type { z } from "zod";
 import { fitVerifierSchema, type FitVerifierConfiguration } from "../config/recorded-schema.ts";
 import { resolveInput } from "../config/resolve.ts";
@@ -212,9 +213,9 @@ async function scorePrograms(
   });
   const verifier = createEngineVerifier(model, settings);
   try {
-    const scored = await Promise.all(
+    const scored = await allSettled(
       tasks.map((task) =>
-        Promise.all(
+        allSettled(
           distinctAttempts(byTask.get(task.id) ?? []).map(async ({ program, outcome, verdict }) => ({
             outcome,
             passesPublicTests: verdict === "passed",

@@ -22,6 +22,14 @@ import type { PlannedAction, PlannedStage, PlannedTasks } from "./plan-actions.t
 import { estimateNeeds, type RunNeeds } from "./plan-needs.ts";
 import { furtherSuites, trainAndCompare } from "./train-and-compare.ts";
 
+/** Names of what a run's own store does not hold as stages. */
+const OUTSIDE_STORE = new Set(["base model", "start", "report"]);
+
+/** Stages of the run itself. */
+export function storedStages({ stages }: RunPlan): PlannedStage[] {
+  return stages.filter(({ name }) => !OUTSIDE_STORE.has(name));
+}
+
 export interface RunPlan {
   readonly run: string;
   readonly configuration: TrainConfiguration;
@@ -100,7 +108,7 @@ function recordingStore(run: string, recorder: Recorder): RunStore {
     path,
     async openRecords<R>(name: string) {
       recorder.note({ kind: "write", file: path(`${name}.jsonl`) });
-      return { records: [] as readonly R[], append: () => {}, close: async () => {} };
+      return { records: [] as readonly R[], append: () => {}, arrange: async () => {}, close: async () => {} };
     },
     async stage<S>(name: string, work: (context: StageContext) => Promise<S>) {
       const manifest = path(`${name}.done.json`);

@@ -1,4 +1,5 @@
 /** What a model needs of memory and disk, as far as that follows from its number of parameters and the command line of its trainer. */
+import { allSettled } from "../concurrency.ts";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SafetensorsFile } from "../engine/embedded/safetensors-file.ts";
@@ -132,7 +133,7 @@ export async function countParameters(directory: string): Promise<number | null>
   const names = await readdir(directory).catch((): string[] => []);
   const files = names.filter((name) => name.endsWith(".safetensors"));
   if (files.length === 0) return null;
-  const counts = await Promise.all(files.map((name) => countInFile(join(directory, name))));
+  const counts = await allSettled(files.map((name) => countInFile(join(directory, name))));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 

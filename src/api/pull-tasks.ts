@@ -1,4 +1,5 @@
 /** Fetches the files of a published suite into the cache, whole or not at all. */
+import { allSettled } from "../concurrency.ts";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { datasetInfo, downloadFile, HubApiError, listFiles, type ListFileEntry } from "@huggingface/hub";
@@ -118,7 +119,7 @@ async function findComplete(suite: string, directory: string, remote: Remote): P
     throw error;
   }
   if (manifest?.source !== remote.source || manifest.commit !== remote.commit) return undefined;
-  const checks = await Promise.all(
+  const checks = await allSettled(
     remote.files.map(({ path, declared }) => verifyFile(join(directory, path), declared)),
   );
   return checks.every((sha256) => sha256 !== undefined) ? manifest : undefined;

@@ -1,5 +1,7 @@
 /** What every command that grades programs of a suite needs, opened and closed in one place. */
+import { allSettled } from "../concurrency.ts";
 import { setMaxListeners } from "node:events";
+import { bytesText } from "../bytes-text.ts";
 import type { Grader } from "../grading/grade.ts";
 import { createGrader } from "../grading/grader.ts";
 import type { ProgressReporter } from "../progress.ts";
@@ -67,7 +69,7 @@ export async function withGrader<T>(
       await grader.close();
     }
   } finally {
-    await Promise.all(Object.values(sandboxes).map((sandbox) => sandbox.close()));
+    await allSettled(Object.values(sandboxes).map((sandbox) => sandbox.close()));
   }
 }
 
@@ -77,6 +79,11 @@ export function announceRun(run: RunDirectory, progress: ProgressReporter): void
   for (const { key, before, after } of run.versionChanges) {
     progress.log(`started with ${key} ${String(before)}, goes on with ${String(after)}: results may differ`);
   }
+}
+
+/** Says how much the run's directory may grow, where anything is known. */
+export function announceDisk(bytes: number, forWhat: string, progress: ProgressReporter): void {
+  if (bytes > 0) progress.log(`needs up to ${bytesText(bytes)} of disk (${forWhat})`);
 }
 
 /** Lets hundreds of conversations listen to one signal without Node's warning of a leak. */

@@ -12,7 +12,8 @@ import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { openBase } from "./base-model.ts";
 import { openTrainer, type OpenedTrainer } from "./open-trainer.ts";
-import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
+import { planRun, storedStages } from "./plan-run.ts";
+import { announceDisk, announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
 import {
   describeProgramRules,
   describeTaskSet,
@@ -20,6 +21,7 @@ import {
   versions,
   type TaskSetDescription,
 } from "./provenance.ts";
+import { trackStages } from "./track-stages.ts";
 import { furtherSuites, trainAndCompare, type IterationsByMethod } from "./train-and-compare.ts";
 
 export interface TrainOptions {
@@ -86,8 +88,17 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       log: (line) => progress.log(line),
       ...(signal && { signal }),
     });
+    const plan = await planRun(options.configuration ?? {});
+    const disk = plan.needs.disk.reduce((sum, { bytes }) => sum + bytes, 0);
+    announceDisk(disk, "--dry-run says for what", progress);
+    const stages = storedStages(plan);
+    const store = await trackStages(run, {
+      stages: stages.map(({ name }) => name),
+      finished: stages.filter(({ finished }) => finished).map(({ name }) => name),
+      progress,
+    });
     const testSets = [testSet, ...furtherSets];
-    const parts = { configuration, trainer, store: run, progress, base, trainSet, testSets, ...(signal && { signal }) };
+    const parts = { configuration, trainer, store, progress, base, trainSet, testSets, ...(signal && { signal }) };
     return await withGrader(graderChoice(configuration, [trainSet, ...testSets], progress), async (grader) => {
       const { iterations, comparisons } = await trainAndCompare(grader, parts);
       const [comparison, ...further] = comparisons as [Comparison, ...Comparison[]];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Usage } from "../openai/server.ts";
-import type { RecordLog } from "../store/run-store.ts";
-import { recordUsage, totalUsage, type UsageRecord } from "./usage-log.ts";
+import { recordUsage, totalUsage } from "./usage-log.ts";
+import { memoryLog } from "../../test/memory-log.ts";
 
 const usage = (requests: number, cost: number | null): Usage => ({
   requests,
@@ -11,10 +11,6 @@ const usage = (requests: number, cost: number | null): Usage => ({
   completionTokens: cost === null ? null : requests,
   cost,
 });
-
-function memoryLog(records: UsageRecord[] = []): RecordLog<UsageRecord> {
-  return { records, append: (record) => records.push(record), close: async () => {} };
-}
 
 describe("the usage of a run", () => {
   it("is the sum of what its attempts noted last", () => {

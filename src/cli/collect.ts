@@ -6,6 +6,7 @@ import type { RegisterCommand } from "./context.ts";
 import { describeFingerprint, describeModel, describeUsage } from "./model-text.ts";
 import { createProgress } from "./progress.ts";
 import { describeRollouts } from "./rollout-text.ts";
+import { print } from "./text-output.ts";
 
 export const registerCollectCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -23,7 +24,8 @@ export const registerCollectCommand: RegisterCommand = (program, context) => {
       return;
     }
     const { suite, version, split, count, hash } = report.tasks;
-    context.stdout.write(
+    print(
+      context,
       `${[
         `tasks       ${suite} ${version}, ${split}: ${count} tasks (sha256 ${hash.slice(0, 12)})`,
         `generator   ${describeModel(report.generator)}`,

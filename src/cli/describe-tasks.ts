@@ -40,11 +40,16 @@ export function describeTask(task: Task, privateTests: readonly Test[]): string 
   return [task.id, indent(task.prompt, 2), ...texts].join("\n") + "\n\n";
 }
 
-/** One split's results: `json` as one line, otherwise counts, then each exception with its reason. */
-export function describeReport({ taskSet, report }: SplitReport, { json }: { readonly json: boolean }): string {
-  const { gold, wrong, mended, vacuous, unusable, unchecked } = report;
+/** One split's results as a line of JSON. */
+export function reportLine({ taskSet, report }: SplitReport): string {
   const { suite, version, split, hash, tasks, notes = [] } = taskSet;
-  if (json) return `${JSON.stringify({ suite, version, split, hash, count: tasks.length, notes, ...report })}\n`;
+  return `${JSON.stringify({ suite, version, split, hash, count: tasks.length, notes, ...report })}\n`;
+}
+
+/** One split's results: counts, then each exception with its reason. */
+export function describeReport({ taskSet, report }: SplitReport): string {
+  const { gold, wrong, mended, vacuous, unusable, unchecked } = report;
+  const { notes = [] } = taskSet;
   const lines = [
     describeTaskSet(taskSet),
     ...(gold.total > 0 ? [`  ${gold.total - gold.failures.length}/${gold.total} gold programs pass`] : []),

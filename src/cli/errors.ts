@@ -1,6 +1,7 @@
 /** From what was thrown to what a person reads and what a script gets. */
 import { ConfigError, InfrastructureError, SandboxError, StoreError } from "../errors.ts";
 import type { OutputStream } from "./context.ts";
+import { say } from "./text-output.ts";
 
 /** What `mucode` ends with. */
 export const exitCodes = {
@@ -9,19 +10,21 @@ export const exitCodes = {
   failed: 1,
   /** Usage, configuration or the suite's data. */
   usage: 2,
-  /** Ctrl-C or SIGTERM. */
+  /** Ctrl-C: 128 + 2, as shells count a process that SIGINT ends. */
   interrupted: 130,
+  /** SIGTERM: 128 + 15. */
+  terminated: 143,
 } as const;
 
 /** Tells a person what happened, and returns the exit code. `resumeHint` is added to failures that are not theirs. */
 export function reportError(error: unknown, stderr: OutputStream, resumeHint?: string): number {
   if (error instanceof ConfigError) {
-    stderr.write(`mucode: ${error.message}\n`);
+    say(stderr, `mucode: ${error.message}\n`);
     return exitCodes.usage;
   }
   if (error instanceof InfrastructureError) {
     const hints = [hintFor(error), resumeHint].filter((hint) => hint !== undefined);
-    stderr.write([`mucode: ${error.message}`, ...causeLines(error), ...hints].join("\n") + "\n");
+    say(stderr, [`mucode: ${error.message}`, ...causeLines(error), ...hints].join("\n") + "\n");
     return exitCodes.failed;
   }
   const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);

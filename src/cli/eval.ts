@@ -10,6 +10,7 @@ import { addConfigurationFlags, readConfiguration } from "./configuration-flags.
 import type { RegisterCommand } from "./context.ts";
 import { describeFingerprint, describeModel, describeUsage, describeVerifier } from "./model-text.ts";
 import { createProgress } from "./progress.ts";
+import { print, widthOf } from "./text-output.ts";
 
 export const registerEvalCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -22,11 +23,12 @@ export const registerEvalCommand: RegisterCommand = (program, context) => {
     context.setResumeHint("The same command resumes where it left off.");
     const progress = createProgress({ stream: context.stderr, interactive: context.stderr.isTTY ?? false });
     const report = await evaluate({ configuration, progress, signal: context.signal });
-    context.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
+    if (options.json) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else print(context, describeReport(report, widthOf(context.stdout)));
   });
 };
 
-function describeReport(report: EvaluateReport): string {
+function describeReport(report: EvaluateReport, width: number): string {
   const { suite, version, split, count, hash } = report.tasks;
   const { sampling } = report;
   const head = [
@@ -43,12 +45,12 @@ function describeReport(report: EvaluateReport): string {
     .map(([kind, failures]) => `${failures} by ${kind}`);
   return `${[
     head.join("\n"),
-    renderComparison(report.comparison, sampling),
-    ...(sampling.turns > 1 ? [renderByTurn(report.byTurn, sampling)] : []),
+    renderComparison(report.comparison, { ...sampling, width }),
+    ...(sampling.turns > 1 ? [renderByTurn(report.byTurn, { ...sampling, width })] : []),
     ...describeRefused(report.failures.tasks),
     ...(failed.length > 0 ? [`What failed: ${failed.join(", ")}.`] : []),
     ...(report.usage ? [`${describeUsage(report.usage)}.`] : []),
-    renderTime(report.time),
+    renderTime(report.time, width),
     `Everything is in ${report.run}.`,
   ].join("\n\n")}\n`;
 }

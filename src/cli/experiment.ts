@@ -5,6 +5,7 @@ import { renderExperimentText } from "../experiment/report/index.ts";
 import { addConfigurationFlags, readConfiguration } from "./configuration-flags.ts";
 import type { RegisterCommand } from "./context.ts";
 import { createProgress } from "./progress.ts";
+import { print, widthOf } from "./text-output.ts";
 
 export const registerExperimentCommand: RegisterCommand = (program, context) => {
   const experiment = program.command("experiment").description("run the experiments of the paper");
@@ -20,10 +21,11 @@ export const registerExperimentCommand: RegisterCommand = (program, context) => 
     context.setResumeHint("The same command resumes where it left off.");
     const progress = createProgress({ stream: context.stderr, interactive: context.stderr.isTTY ?? false });
     const { run, summary } = await runPaperMini({ configuration, progress, signal: context.signal });
-    context.stdout.write(
-      options.json
-        ? `${JSON.stringify(summary, null, 2)}\n`
-        : `${renderExperimentText(summary).trimEnd()}\n\nEverything is in ${run}: report.html, report.json, results.json, every stage.\n`,
-    );
+    if (options.json) {
+      context.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+      return;
+    }
+    const text = renderExperimentText(summary, widthOf(context.stdout)).trimEnd();
+    print(context, `${text}\n\nEverything is in ${run}: report.html, report.json, results.json, every stage.\n`);
   });
 };

@@ -3,6 +3,7 @@ import { exportRun } from "../api/export-run.ts";
 import { exportSchema } from "../config/export-schema.ts";
 import { addConfigurationFlags, readConfiguration } from "./configuration-flags.ts";
 import type { RegisterCommand } from "./context.ts";
+import { print } from "./text-output.ts";
 
 export const registerExportCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -16,10 +17,7 @@ export const registerExportCommand: RegisterCommand = (program, context) => {
   command.action(async (run: string | undefined, options: { json?: boolean }) => {
     if (run !== undefined) command.setOptionValue("run", run);
     const report = await exportRun({ configuration: readConfiguration(command, exportSchema) });
-    context.stdout.write(
-      options.json
-        ? `${JSON.stringify(report, null, 2)}\n`
-        : `${report.records} records of iteration ${report.iteration} in ${report.file}\n`,
-    );
+    if (options.json) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else print(context, `${report.records} records of iteration ${report.iteration} in ${report.file}\n`);
   });
 };

@@ -7,6 +7,7 @@ import { renderTable } from "../evaluation/table.ts";
 import { addConfigurationFlags, readConfiguration } from "./configuration-flags.ts";
 import type { RegisterCommand } from "./context.ts";
 import { createProgress } from "./progress.ts";
+import { print, widthOf } from "./text-output.ts";
 
 export const registerFitVerifierCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -19,11 +20,12 @@ export const registerFitVerifierCommand: RegisterCommand = (program, context) =>
     context.setResumeHint("The same command resumes where it left off.");
     const progress = createProgress({ stream: context.stderr, interactive: context.stderr.isTTY ?? false });
     const report = await fitVerifierOnTrajectories({ configuration, progress, signal: context.signal });
-    context.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
+    if (options.json) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else print(context, describeReport(report, widthOf(context.stdout)));
   });
 };
 
-function describeReport(report: FitVerifierReport): string {
+function describeReport(report: FitVerifierReport, width: number): string {
   const { fit, seen, heldOut, tasks } = report;
   const table = renderTable({
     columns: [
@@ -35,6 +37,7 @@ function describeReport(report: FitVerifierReport): string {
       })),
     ],
     rows: [...rowsOf("fitted to", seen), ...rowsOf("held out", heldOut)],
+    width,
   });
   const left = fit.tooLong > 0 ? `, ${fit.tooLong} left out as too long for the model` : "";
   return `${[

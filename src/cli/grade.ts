@@ -8,6 +8,7 @@ import { exitCodes } from "./errors.ts";
 import { parsePositive, timeLimitOption } from "./flag-values.ts";
 import { createProgress } from "./progress.ts";
 import { stopOption } from "./stop-option.ts";
+import { print, widthOf } from "./text-output.ts";
 
 interface GradeFlags {
   readonly suite: string;
@@ -46,7 +47,8 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
       const progress = createProgress({ stream: context.stderr });
       try {
         const report = await gradeSamples({ samples, ...flags, ks: k, progress, signal: context.signal });
-        context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
+        if (json) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+        else print(context, describeReport(report, widthOf(context.stdout)));
         const failed = report.ungradable - report.notGradable;
         if (failed > 0) {
           const count = `${failed} of ${report.samples} samples`;
@@ -59,14 +61,14 @@ export const registerGradeCommand: RegisterCommand = (program, context) => {
     });
 };
 
-function describeReport(report: GradeSamplesReport): string {
+function describeReport(report: GradeSamplesReport, width: number): string {
   const { suite, version, split, count, hash } = report.taskSet;
   const tasks = `${suite} ${version}, ${split} (${count} tasks, sha256 ${hash.slice(0, 12)})`;
   return `${[
     `${report.samplesFile}: ${report.samples} samples, run by ${report.sandbox}`,
     ...report.notes.map((note) => `note: ${note}`),
     "",
-    renderSampleSummary(report, { tasks }),
+    renderSampleSummary(report, { tasks, width }),
     "",
     `One line per sample is in ${report.results}.`,
   ].join("\n")}\n`;

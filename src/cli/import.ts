@@ -6,6 +6,7 @@ import type { RegisterCommand } from "./context.ts";
 import { createProgress } from "./progress.ts";
 import { describeRollouts } from "./rollout-text.ts";
 import { stopOption } from "./stop-option.ts";
+import { print } from "./text-output.ts";
 
 export const registerImportCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -25,7 +26,8 @@ export const registerImportCommand: RegisterCommand = (program, context) => {
       return;
     }
     const { suite, version, split, count, hash } = report.tasks;
-    context.stdout.write(
+    print(
+      context,
       `${[
         `${suite} ${version}, ${split}: ${count} tasks (sha256 ${hash.slice(0, 12)})`,
         `${report.programs} programs; ${describeRollouts(report.rollouts)}`,

@@ -28,6 +28,11 @@ export interface Interrupt {
   dispose(): void;
 }
 
+/** What a process that this signal stopped ends with. */
+export function exitCodeOf(signal: (typeof signals)[number]): number {
+  return signal === "SIGTERM" ? exitCodes.terminated : exitCodes.interrupted;
+}
+
 /** Listens for signals and aborts `controller` at the first. */
 export function listenForInterrupt(controller: AbortController, options: InterruptOptions): Interrupt {
   let first: (typeof signals)[number] | null = null;
@@ -39,7 +44,7 @@ export function listenForInterrupt(controller: AbortController, options: Interru
   const listenTo = (signal: (typeof signals)[number]) => (): void => {
     if (first !== null) {
       sayStopped();
-      options.exit(exitCodes.interrupted);
+      options.exit(exitCodeOf(signal));
       return;
     }
     first = signal;

@@ -206,7 +206,10 @@ describe("interrupts", () => {
       signal.addEventListener("abort", () => reject(signal.reason as Error));
     });
 
-  test.each(["SIGINT", "SIGTERM"])("%s aborts the work and ends with 130 and the way to go on", async (name) => {
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ])("%s aborts the work and ends with %i and the way to go on", async (name, expected) => {
     const signals = new EventEmitter();
     const stderr = new Capture();
     const commands = commandsDoing(async (context) => {
@@ -215,7 +218,7 @@ describe("interrupts", () => {
       await untilAborted(context);
     });
     const code = await main(["work"], { stdout: new Capture(), stderr, commands, signals });
-    expect(code).toBe(130);
+    expect(code).toBe(expected);
     expect(stderr.text).toBe(
       "\nStopping; Ctrl-C again stops at once.\nStopped. The same command resumes where it left off.\n",
     );

@@ -2,7 +2,9 @@
 import { Command, CommanderError } from "commander";
 import type { CliContext, OutputStream, RegisterCommand } from "./context.ts";
 import { exitCodes, reportError } from "./errors.ts";
-import { listenForInterrupt, type SignalSource } from "./interrupt.ts";
+import { exitCodeOf, listenForInterrupt, type SignalSource } from "./interrupt.ts";
+import { formatHelpItem } from "./help-text.ts";
+import { print, say, widthOf } from "./text-output.ts";
 import { describeUsageError } from "./usage-errors.ts";
 import { packageVersion } from "./version.ts";
 
@@ -42,11 +44,11 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     // Loaded here, so that whoever brings commands of their own needs none of what the built-in ones do.
     program = createProgram(options.commands ?? (await import("./commands.ts")).commands, context);
     await program.parseAsync([...argv], { from: "user" });
-    return interrupt.signal === null ? exitCode : stopped(terminationExpected && interrupt.signal === "SIGTERM");
+    return interrupt.signal === null ? exitCode : stopped(interrupt.signal, true);
   } catch (error) {
     // Progress that was under way stays as it is: nothing of it may be drawn over the message.
     output.endProgress();
-    if (interrupt.signal !== null) return stopped();
+    if (interrupt.signal !== null) return stopped(interrupt.signal);
     // Nobody reads the results any more (`mucode … | head`): there is nothing left to do, and nothing wrong.
     if (output.closed()) return exitCodes.ok;
     if (program === undefined || !(error instanceof CommanderError))
@@ -54,7 +56,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     if (error.exitCode === 0) return exitCodes.ok;
     // commander.help: no command was named, and the help has been shown instead.
     if (error.code !== "commander.help") {
-      output.stderr.write(`mucode: ${describeUsageError(error, program, argv)}\n`);
+      say(output.stderr, `mucode: ${describeUsageError(error, program, argv)}\n`);
     }
     return exitCodes.usage;
   } finally {
@@ -62,9 +64,10 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
     output.dispose();
   }
 
-  function stopped(asExpected = false): number {
+  /** `ended`: the command ended by itself; that is well where it was to run until it is told to stop. */
+  function stopped(signal: "SIGINT" | "SIGTERM", ended = false): number {
     interrupt.sayStopped();
-    return asExpected ? exitCode : exitCodes.interrupted;
+    return ended && terminationExpected && signal === "SIGTERM" ? exitCode : exitCodeOf(signal);
   }
 }
 
@@ -75,13 +78,14 @@ function createProgram(commands: readonly RegisterCommand[], context: CliContext
     .helpOption("-h, --help", "print help")
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => context.stdout.write(text),
+      writeOut: (text) => print(context, text),
       writeErr: (text) => context.stderr.write(text),
       // Told by main, with what was most likely meant.
       outputError: () => undefined,
-      getOutHelpWidth: () => context.stdout.columns || 100,
-      getErrHelpWidth: () => context.stderr.columns || 100,
-    });
+      getOutHelpWidth: () => widthOf(context.stdout),
+      getErrHelpWidth: () => widthOf(context.stderr),
+    })
+    .configureHelp({ formatItem: formatHelpItem });
   for (const register of commands) register(program, context);
   for (const command of program.commands) inheritSettings(command, program);
   return program;

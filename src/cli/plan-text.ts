@@ -2,6 +2,7 @@
 import type { PlannedAction, PlannedTasks } from "../api/plan-actions.ts";
 import type { RunNeeds } from "../api/plan-needs.ts";
 import type { RunPlan } from "../api/plan-run.ts";
+import { bytesText } from "../bytes-text.ts";
 import { joinWords } from "../config/words.ts";
 
 export function renderPlan({ run, tasks, stages, needs }: RunPlan): string {
@@ -59,10 +60,4 @@ function renderNeeds({ parameters, training, serving, disk, unknown }: RunNeeds)
     ...(disk.length === 0 ? [] : [`  disk in all: ${bytesText(total)}, and the trainer's own files while it works`]),
     ...unknown.map((what) => `  not computed: ${what}`),
   ].join("\n");
-}
-
-function bytesText(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  return `${(bytes / 1000 ** power).toPrecision(3)} ${units[power]}`;
 }

@@ -4,6 +4,7 @@ import { pretrainSchema } from "../config/pretrain-schema.ts";
 import { addConfigurationFlags, readConfiguration } from "./configuration-flags.ts";
 import type { RegisterCommand } from "./context.ts";
 import { createProgress } from "./progress.ts";
+import { print } from "./text-output.ts";
 
 export const registerPretrainCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -22,7 +23,8 @@ export const registerPretrainCommand: RegisterCommand = (program, context) => {
     }
     const { solveRates, validation } = report;
     const percent = (share: number | null): string => (share === null ? "–" : `${(100 * share).toFixed(1)} %`);
-    context.stdout.write(
+    print(
+      context,
       [
         `${report.parameters.toLocaleString("en-US")} parameters, ${(report.tokens / 1e6).toFixed(1)} M tokens, ` +
           `loss ${report.finalLoss.toFixed(3)}, ${Math.round(report.seconds)} s`,

@@ -7,7 +7,7 @@ import type { Grade, Grader, GradeRequest } from "../grading/grade.ts";
 import { createTaskSet } from "../tasks/task-set.ts";
 import type { Task } from "../tasks/task.ts";
 import { checkTasks, hasUnexplained } from "./check-tasks.ts";
-import { describeReport, type SplitReport } from "./describe-tasks.ts";
+import { describeReport, reportLine, type SplitReport } from "./describe-tasks.ts";
 import { main } from "./main.ts";
 import { registerTasksCommand } from "./tasks.ts";
 
@@ -147,7 +147,7 @@ describe("mucode tasks list", () => {
     expect(code).toBe(0);
     expect(stdout).toContain(
       "\nhumaneval-plus\n  HumanEval+ (EvalPlus): HumanEval with about 80 times as many inputs\n" +
-        "  test 164; version 0.1.10; Apache-2.0\n  from https://github.com/evalplus/",
+        "  test 164; version 0.1.10; Apache-2.0\n  from\n  https://github.com/evalplus/",
     );
     expect(stdout).toContain("  not here: mucode tasks pull mbpp\n");
   });
@@ -270,7 +270,7 @@ describe("checkTasks", () => {
       unusable: [],
       unchecked: { gold: 2, wrong: 4, both: 1 },
     });
-    expect(describeReport(split, { json: false }).split("\n").slice(1)).toEqual([
+    expect(describeReport(split).split("\n").slice(1)).toEqual([
       "  2/4 gold programs pass",
       "  1/2 known wrong programs pass",
       "  not checked: 2 tasks have no gold program, so that nothing shows a right one to pass",
@@ -282,7 +282,7 @@ describe("checkTasks", () => {
       "  e: its gold program is known to fail, and passes",
       "",
     ]);
-    expect(JSON.parse(describeReport(split, { json: true }))).toMatchObject({ count: 6, ...split.report });
+    expect(JSON.parse(reportLine(split))).toMatchObject({ count: 6, ...split.report });
   });
 
   it("lists a task whose test cannot be used beside the others", async () => {
@@ -291,7 +291,7 @@ describe("checkTasks", () => {
       total: 2,
       failures: [{ taskId: "a", verdict: "ungradable", reason: "the test calls nothing" }],
     });
-    expect(describeReport(split, { json: false })).toContain("\n  a: ungradable: the test calls nothing\n");
+    expect(describeReport(split)).toContain("\n  a: ungradable: the test calls nothing\n");
     expect(hasUnexplained(split.report)).toBe(true);
   });
 

@@ -7,11 +7,12 @@ import { taskJsonSchema, toTaskRecord } from "../tasks/task-record.ts";
 import type { Suite, TaskSet } from "../tasks/task.ts";
 import { checkTasks, hasUnexplained, type CheckReport } from "./check-tasks.ts";
 import type { CliContext, RegisterCommand } from "./context.ts";
-import { describeReport, describeTask, describeTaskSet, type SplitReport } from "./describe-tasks.ts";
+import { describeReport, describeTask, reportLine, describeTaskSet, type SplitReport } from "./describe-tasks.ts";
 import { exitCodes } from "./errors.ts";
 import { parsePositive, timeLimitOption } from "./flag-values.ts";
 import { listSuites, renderSuites } from "./list-suites.ts";
 import { createProgress } from "./progress.ts";
+import { print } from "./text-output.ts";
 
 interface TaskOptions {
   readonly split?: string;
@@ -46,7 +47,8 @@ function registerList(tasks: Command, context: CliContext): void {
     .action((options: { readonly json?: boolean }) => {
       const suites = listSuites();
       const lines = suites.map((suite) => `${JSON.stringify(suite)}\n`).join("");
-      context.stdout.write(options.json ? lines : renderSuites(suites));
+      if (options.json) context.stdout.write(lines);
+      else print(context, renderSuites(suites));
     });
 }
 
@@ -95,9 +97,8 @@ function registerPull(tasks: Command, context: CliContext): void {
         const { directory, manifest, fetched } = report;
         const from = manifest.commit === undefined ? manifest.source : `${manifest.source} at ${manifest.commit}`;
         const done = fetched === 0 ? "already there, verified" : `fetched from ${from}, verified`;
-        context.stdout.write(
-          options.json ? `${JSON.stringify({ directory, ...manifest })}\n` : `${directory}: ${done}\n`,
-        );
+        if (options.json) context.stdout.write(`${JSON.stringify({ directory, ...manifest })}\n`);
+        else print(context, `${directory}: ${done}\n`);
       } finally {
         progress.close();
       }
@@ -172,7 +173,8 @@ async function checkAll(
         });
         stage.finish();
         reports.push({ taskSet, report });
-        context.stdout.write(describeReport({ taskSet, report }, { json }));
+        if (json) context.stdout.write(reportLine({ taskSet, report }));
+        else print(context, describeReport({ taskSet, report }));
       }
       return reports;
     });

@@ -8,6 +8,7 @@ import { addConfigurationFlags, readConfiguration } from "./configuration-flags.
 import type { RegisterCommand } from "./context.ts";
 import { renderPlan } from "./plan-text.ts";
 import { createProgress } from "./progress.ts";
+import { print, widthOf } from "./text-output.ts";
 
 export const registerTrainCommand: RegisterCommand = (program, context) => {
   const command = program
@@ -20,7 +21,8 @@ export const registerTrainCommand: RegisterCommand = (program, context) => {
     const configuration = readConfiguration(command, trainSchema);
     if (options.dryRun) {
       const plan = await planRun(configuration);
-      context.stdout.write(options.json ? `${JSON.stringify(plan, null, 2)}\n` : `${renderPlan(plan)}\n`);
+      if (options.json) context.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
+      else print(context, `${renderPlan(plan)}\n`);
       return;
     }
     context.setResumeHint("The same command resumes where it left off.");
@@ -31,15 +33,17 @@ export const registerTrainCommand: RegisterCommand = (program, context) => {
       return;
     }
     const { train: trained, test } = report.tasks;
-    context.stdout.write(
+    const layout = { ...configuration.evaluation, width: widthOf(context.stdout) };
+    print(
+      context,
       `${[
         `${test.suite} ${test.version}: trained on ${trained.count} tasks, evaluated on ${test.count} held-out tasks, seed ${configuration.seed}`,
-        renderComparison(report.comparison, configuration.evaluation),
+        renderComparison(report.comparison, layout),
         ...report.further.flatMap(({ tasks, comparison }) => [
           `${tasks.suite} ${tasks.version}: the same checkpoints on ${tasks.count} held-out tasks`,
-          renderComparison(comparison, configuration.evaluation),
+          renderComparison(comparison, layout),
         ]),
-        renderTime(report.time),
+        renderTime(report.time, layout.width),
         `Everything is in ${report.run}: report.json, every trajectory, the checkpoints.`,
       ].join("\n\n")}\n`,
     );

@@ -109,13 +109,19 @@ export interface TrainableModel {
   sample(request: SampleRequest, signal?: AbortSignal): Promise<Sample[]>;
   /**
    * `logprobs[i][t]` = log p(tokens[t] | tokens[<t]) of `batch[i]`, nats; 0 at t = 0 and wherever the weight is 0. Of a
-   * model of scores: the score of tokens[≤ t] in its place, here and in the loss.
+   * model of scores: the score of tokens[≤ t] in its place, here and in the loss. `onSequences` is called as sequences of
+   * the batch are done, with how many.
    */
-  forward(batch: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]>;
+  forward(
+    batch: readonly Datum[],
+    signal?: AbortSignal,
+    onSequences?: (count: number) => void,
+  ): Promise<Float32Array[]>;
   /** Adds the gradient of Σ over the batch of Σ_t w_t·(−log p_t) to the accumulated gradient. */
   forwardBackward(
     batch: readonly Datum[],
     signal?: AbortSignal,
+    onSequences?: (count: number) => void,
   ): Promise<{ readonly loss: number; readonly logprobs: Float32Array[] }>;
   /** One AdamW step with the accumulated gradient, which is then cleared. */
   optimizerStep(options: AdamWOptions): Promise<{ readonly gradientNorm: number }>;

@@ -47,7 +47,10 @@ function outcomesOf(record: TaskEvaluation, conversations: Conversations): reado
   return (conversations === "greedy" ? record.greedy : record.search[conversations])?.outcomes;
 }
 
-export function renderByTurn(rates: readonly SolveRateByTurn[], { candidates }: { candidates: number }): string {
+export function renderByTurn(
+  rates: readonly SolveRateByTurn[],
+  { candidates, width }: { readonly candidates: number; readonly width?: number },
+): string {
   const turns = Math.max(...rates.map((rate) => rate.turns));
   const kinds = [...new Set(rates.map(({ conversations }) => conversations))];
   const percent = (share: number): string => (100 * share).toFixed(1);
@@ -61,6 +64,7 @@ export function renderByTurn(rates: readonly SolveRateByTurn[], { candidates }: 
   return renderTable({
     columns: ["solved within, % [95 %]", ...headers.map((header) => ({ header, align: "right" as const }))],
     rows,
+    width,
   });
 }
 

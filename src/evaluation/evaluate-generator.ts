@@ -96,10 +96,10 @@ export async function evaluateGenerator(
           // A task alone asks for the candidates of every rule, so few tasks fill the model's batches.
           concurrency: request.concurrency ?? Math.max(8, Math.ceil(256 / settings.candidates)),
           ...(signal && { signal }),
-          onRecord: (record) => {
+          onRecord: (record, { earlier }) => {
             if (record.greedy.outcomes.at(-1)) solved++;
             seen++;
-            stage.advance(1, { note: `greedy solve rate ${((100 * solved) / seen).toFixed(1)} %` });
+            stage.advance(1, { note: `greedy solve rate ${((100 * solved) / seen).toFixed(1)} %`, earlier });
           },
         });
         stage.finish();
@@ -143,24 +143,28 @@ async function evaluateTask(
       signal,
     ),
   ]);
-  const graded = await Promise.all(
-    rules.map(async (rule) => [rule, await gradeOutcomes(task, trajectories.get(rule)!, grader, signal)] as const),
-  );
   const programs = new Set(firstCandidates.map(({ program }) => program).filter((program) => program !== null));
-  const scored = [...programs].map(async (program): Promise<ScoredCandidate> => {
-    const [outcome, grade, score] = await Promise.all([
+  const examine = async (program: string): Promise<ScoredCandidate> => {
+    const [outcome, grade, score] = await allSettled([
       grader.outcome(task, program, signal),
       grader.gradePublic(task, program, signal),
-      verifier?.score({ task, program }, signal),
+      verifier ? verifier.score({ task, program }, signal) : Promise.resolve(undefined),
     ]);
     const finite = score !== undefined && Number.isFinite(score);
     return { outcome, passesPublicTests: grade.verdict === "passed", score: finite ? score : null };
-  });
+  };
+  const [gradedGreedy, gradedSearch, scored] = await allSettled([
+    gradeOutcomes(task, greedy, grader, signal),
+    allSettled(
+      rules.map(async (rule) => [rule, await gradeOutcomes(task, trajectories.get(rule)!, grader, signal)] as const),
+    ),
+    allSettled([...programs].map(examine)),
+  ]);
   return {
     taskId: task.id,
-    greedy: await gradeOutcomes(task, greedy, grader, signal),
-    search: Object.fromEntries(graded),
-    firstCandidates: await Promise.all(scored),
+    greedy: gradedGreedy,
+    search: Object.fromEntries(gradedSearch),
+    firstCandidates: scored,
   };
 }
 

@@ -2,12 +2,14 @@
 import type { Comparison, Difference, Protocol } from "./comparison.ts";
 import { PROTOCOLS } from "./comparison.ts";
 import type { Estimate } from "./statistics.ts";
-import { renderTable } from "./table.ts";
+import { renderTable, type TableOptions } from "./table.ts";
 
 export interface RenderOptions {
   /** N and T of the search, for the headings. */
   readonly candidates: number;
   readonly turns: number;
+  /** Places of a line, at most. Default: as many as it takes. */
+  readonly width?: number;
 }
 
 export function renderComparison(comparison: Comparison, options: RenderOptions): string {
@@ -24,7 +26,9 @@ export function renderComparison(comparison: Comparison, options: RenderOptions)
     `solved of ${comparison.taskCount} held-out tasks, % [95 %]`,
     ...generators.map((header) => ({ header, align: "right" as const })),
   ];
-  const blocks = [renderTable({ columns, rows: rateRows })];
+  const table = (heads: TableOptions["columns"], rows: TableOptions["rows"]): string =>
+    renderTable({ columns: heads, rows, width: options.width });
+  const blocks = [table(columns, rateRows)];
 
   const between = comparison.differences.filter(({ of }) => of === "generator");
   const pairs = [...new Set(between.map(({ before, after }) => `${after} − ${before}`))];
@@ -37,10 +41,10 @@ export function renderComparison(comparison: Comparison, options: RenderOptions)
       }),
     ]).filter((row) => row.some((cell, index) => index > 0 && cell !== undefined));
     blocks.push(
-      renderTable({
-        columns: ["difference, points [95 %, paired]", ...pairs.map((header) => ({ header, align: "right" as const }))],
+      table(
+        ["difference, points [95 %, paired]", ...pairs.map((header) => ({ header, align: "right" as const }))],
         rows,
-      }),
+      ),
     );
   }
 
@@ -54,19 +58,14 @@ export function renderComparison(comparison: Comparison, options: RenderOptions)
         return found && showDifference(found.difference);
       }),
     ]);
-    blocks.push(
-      renderTable({
-        columns: ["what each part adds, points [95 %, paired]", ...columns.slice(1)],
-        rows,
-      }),
-    );
+    blocks.push(table(["what each part adds, points [95 %, paired]", ...columns.slice(1)], rows));
   }
 
   if (comparison.verifier.length > 0) {
     blocks.push(
-      renderTable({
-        columns: ["verifier on held-out tasks, programs by", "programs", "AUC", "ranking accuracy", "… public-passing"],
-        rows: comparison.verifier.map((one) => [
+      table(
+        ["verifier on held-out tasks, programs by", "programs", "AUC", "ranking accuracy", "… public-passing"],
+        comparison.verifier.map((one) => [
           one.generator,
           one.programs,
           one.auc?.toFixed(2),
@@ -75,7 +74,7 @@ export function renderComparison(comparison: Comparison, options: RenderOptions)
             ? `${one.rankingAmongPublicPassing.accuracy.toFixed(2)} (${one.rankingAmongPublicPassing.taskCount} tasks)`
             : undefined,
         ]),
-      }),
+      ),
     );
   }
   const failed = Object.entries(comparison.failures).filter(([, count]) => count > 0);

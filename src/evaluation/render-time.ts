@@ -11,7 +11,7 @@ export interface TimeUse {
 }
 
 /** A row per resource: busy seconds, share of the wall-clock of all stages, tokens per second where tokens are counted. */
-export function renderTime({ stages, resources }: TimeUse): string {
+export function renderTime({ stages, resources }: TimeUse, width?: number): string {
   const wall = Object.values(stages).reduce((sum, seconds) => sum + seconds, 0);
   const rows = Object.entries(resources)
     .filter(([, { seconds }]) => seconds > 0)
@@ -30,6 +30,7 @@ export function renderTime({ stages, resources }: TimeUse): string {
       { header: "tokens/s", align: "right" },
     ],
     rows,
+    width,
   });
   return `${table}\n${wall.toFixed(0)} s in all; grading goes on while the model samples.`;
 }

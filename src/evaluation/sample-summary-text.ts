@@ -16,18 +16,21 @@ const MEANINGS = {
 export interface RenderSummaryOptions {
   /** Names the tasks beside every score: `humaneval 1, test (164 tasks, sha256 0123456789ab)`. */
   readonly tasks: string;
+  /** Places of a line, at most. Default: as many as it takes. */
+  readonly width?: number;
 }
 
 /** Two tables and, where there are any, the tasks without samples; no final newline. */
-export function renderSampleSummary(summary: SampleSummary, { tasks }: RenderSummaryOptions): string {
+export function renderSampleSummary(summary: SampleSummary, { tasks, width }: RenderSummaryOptions): string {
   const parts = [
     renderTable({
       columns: ["score", "value", "95 % interval", "over", "of"],
       rows: summary.passAtK.map((entry) => scoreRow(entry, summary.tasks, tasks)),
+      width,
     }),
     ...summary.passAtK.flatMap((entry) => missingNote(entry, summary.tasks)),
     "",
-    renderTable({ columns: ["verdict", "samples", ""], rows: verdictRows(summary) }),
+    renderTable({ columns: ["verdict", "samples", ""], rows: verdictRows(summary), width }),
   ];
   const { tasksWithoutSamples: without } = summary;
   if (without.length > 0) {

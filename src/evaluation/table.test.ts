@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { displayWidth, renderTable } from "./table.ts";
+import { displayWidth } from "./display-width.ts";
+import { renderTable } from "./table.ts";
 
 test("text goes left, numbers go right, unknown cells show a dash", () => {
   const table = renderTable({

@@ -1,4 +1,7 @@
 /** Tables as plain text with aligned columns, for terminals and logs. */
+import { displayWidth } from "./display-width.ts";
+import { fitColumns, type MeasuredColumn } from "./table-layout.ts";
+import { wrapText, wrapWords } from "./wrap.ts";
 
 export type Cell = string | number | undefined;
 
@@ -14,60 +17,86 @@ export interface TableOptions {
   readonly rows: readonly (readonly Cell[])[];
   /** Put before every line. Default empty. */
   readonly indent?: string;
+  /** Places of a line, at most. Default: as many as the table takes. */
+  readonly width?: number | undefined;
 }
 
 /**
  * Header, rule and rows, columns two spaces apart, without a final newline. Widths are those of a terminal: wide
  * characters take two places, combining marks and colour codes none. Line breaks in cells become spaces.
+ *
+ * Where `width` is too small, text in cells is wrapped; where that is not enough the table is cut into blocks, each with
+ * the columns that tell the rows apart; where not even one column has room beside those, every row is a list.
  */
 export function renderTable(options: TableOptions): string {
-  const { rows, indent = "" } = options;
-  const columns = options.columns.map((column) => (typeof column === "string" ? { header: column } : column));
-  const cells = rows.map((row) => columns.map((_, index) => show(row[index])));
-  const widths = columns.map((column, index) =>
-    Math.max(displayWidth(column.header), ...cells.map((row) => displayWidth(row[index] as string))),
+  const { rows, indent = "", width = Infinity } = options;
+  const columns = options.columns.map((given, index): MeasuredColumn => {
+    const { header, align = defaultAlign(rows.map((row) => row[index])) } =
+      typeof given === "string" ? { header: given } : given;
+    return { header, align, cells: rows.map((row) => show(row[index])), isName: index === 0 };
+  });
+  const room = width - displayWidth(indent);
+  const blocks = fitColumns(columns, room);
+  const lines =
+    blocks === null
+      ? renderLists(columns, room)
+      : blocks.flatMap((block, index) => [...(index > 0 ? [""] : []), ...renderBlock(block)]);
+  return lines.map((line) => `${indent}${line}`.trimEnd()).join("\n");
+}
+
+type SizedColumn = MeasuredColumn & { readonly width: number };
+
+function renderBlock(columns: readonly SizedColumn[]): string[] {
+  const rowCount = columns[0]?.cells.length ?? 0;
+  const rows = Array.from({ length: rowCount }, (_, row) => renderRow(columns, (column) => column.cells[row]!));
+  return [
+    ...renderRow(columns, ({ header }) => header),
+    columns.map(({ width }) => "─".repeat(width)).join("  "),
+    ...rows.flat(),
+  ];
+}
+
+/** As many lines as its longest cell. What goes on in the first column is set in, so that rows can be told apart. */
+function renderRow(columns: readonly SizedColumn[], textOf: (column: SizedColumn) => string): string[] {
+  const cells = columns.map((column, index) => {
+    const text = textOf(column);
+    if (displayWidth(text) <= column.width) return [text];
+    const hang = index === 0 && column.width > 8 ? 2 : 0;
+    const [first = "", ...more] = wrapWords(text, column.width - hang, { breakWords: true });
+    return [first, ...more.map((line) => " ".repeat(hang) + line)];
+  });
+  const height = Math.max(...cells.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) =>
+    columns.map(({ width, align }, index) => pad(cells[index]![line] ?? "", width, align)).join("  "),
   );
-  const aligns = columns.map((column, index) => column.align ?? defaultAlign(rows.map((row) => row[index])));
-  const line = (row: readonly string[]): string => {
-    const padded = row.map((cell, index) => pad(cell, widths[index] as number, aligns[index] as "left" | "right"));
-    return `${indent}${padded.join("  ")}`.trimEnd();
-  };
-  const rule = `${indent}${widths.map((width) => "─".repeat(width)).join("  ")}`;
-  return [line(columns.map(({ header }) => header)), rule, ...cells.map(line)].join("\n");
 }
 
-/** Places that a text takes in a terminal. */
-export function displayWidth(text: string): number {
-  let width = 0;
-  for (const { segment } of graphemes.segment(text.replace(colourCodes, ""))) width += graphemeWidth(segment);
-  return width;
+function renderLists([first, ...others]: readonly MeasuredColumn[], width: number): string[] {
+  const lines = (first?.cells ?? []).flatMap((name, row) => [
+    name,
+    ...others.flatMap(({ header, cells }) => (cells[row] === MISSING ? [] : [`  ${header}  ${cells[row]}`])),
+  ]);
+  return lines.flatMap((line) => wrapText(line, width).split("\n")).flatMap((line) => broken(line, width));
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-// eslint-disable-next-line no-control-regex -- ESC is what begins a colour code
-const colourCodes = /\u001b\[[0-9;]*m/g;
-const emoji = /^(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|[\d#*]\uFE0F\u20E3)/u;
-/** East Asian wide and full-width blocks (Unicode UAX 11), which hold nothing narrow. */
-const wide =
-  /^[\u1100-\u115F\u2E80-\u303E\u3041-\u33FF\u3400-\u4DBF\u4E00-\u9FFF\uA000-\uA4CF\uA960-\uA97F\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF01-\uFF60\uFFE0-\uFFE6\u{17000}-\u{18CFF}\u{1B000}-\u{1B2FF}\u{20000}-\u{3FFFD}]/u;
-const invisible = /^[\p{Mark}\p{Control}\p{Format}]+$/u;
-
-function graphemeWidth(grapheme: string): number {
-  if (invisible.test(grapheme)) return 0;
-  return emoji.test(grapheme) || wide.test(grapheme) ? 2 : 1;
+/** A word that is wider than everything. */
+function broken(line: string, width: number): string[] {
+  return displayWidth(line) <= width ? [line] : wrapWords(line.trim(), width, { breakWords: true });
 }
+
+const MISSING = "–";
 
 function show(cell: Cell): string {
-  return cell === undefined || cell === "" ? "–" : String(cell).replace(/\s*[\r\n]+\s*/g, " ");
+  return cell === undefined || cell === "" ? MISSING : String(cell).replace(/\s*[\r\n]+\s*/g, " ");
 }
 
 function defaultAlign(cells: readonly Cell[]): "left" | "right" {
-  const filled = cells.filter((cell) => cell !== undefined && cell !== "" && cell !== "–");
+  const filled = cells.filter((cell) => cell !== undefined && cell !== "" && cell !== MISSING);
   const numeric = filled.every((cell) => typeof cell === "number" || /^[+\-−±]?\.?\d/.test(cell as string));
   return filled.length > 0 && numeric ? "right" : "left";
 }
 
 function pad(cell: string, width: number, align: "left" | "right"): string {
-  const space = " ".repeat(width - displayWidth(cell));
+  const space = " ".repeat(Math.max(0, width - displayWidth(cell)));
   return align === "right" ? space + cell : cell + space;
 }

@@ -1,4 +1,5 @@
 /** One generator on the held-out tasks: a resumable stage with a record per task. */
+import { allSettled } from "../concurrency.ts";
 import { StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressReporter } from "../progress.ts";
@@ -46,8 +47,9 @@ export async function evaluateArm(
       const grader = clocks.grader(parts.grader);
       const stage = progress.stage(name, { total: tasks.length, unit: "tasks" });
       const generator = clocks.generator(await trainer.openGenerator(request.generator));
-      const verifiers = await openVerifiers(request.verifiers, trainer);
+      let verifiers: Partial<Record<VerifierName, Verifier>> = {};
       try {
+        verifiers = await openVerifiers(request.verifiers, trainer);
         const timed = Object.entries(verifiers).map(([key, verifier]) => [key, clocks.verifier(verifier)]);
         const solving = { generator, grader, verifiers: Object.fromEntries(timed) as Record<string, Verifier> };
         const { failures } = await collect({
@@ -58,15 +60,14 @@ export async function evaluateArm(
           log,
           concurrency: Math.ceil(SAMPLES_UNDER_WAY / widest),
           ...(signal && { signal }),
-          onRecord: () => stage.advance(),
+          onRecord: (_record, from) => stage.advance(1, from),
         });
         stage.finish();
         if (failures.length > 0) progress.log(`${name}: ${describeFailures(failures)}`);
         return { failures };
       } finally {
         clocks.charge(context);
-        await generator.close();
-        await Promise.all(Object.values(verifiers).map((verifier) => verifier.close()));
+        await allSettled([generator, ...Object.values(verifiers)].map((opened) => opened.close()));
       }
     });
     const byTask = new Map(log.records.map((record) => [record.taskId, record]));
@@ -86,14 +87,19 @@ export async function evaluateArm(
   }
 }
 
-/** Opens all of them. The caller closes them. */
+/** Opens all of them, or none. The caller closes them. */
 export async function openVerifiers(
   checkpoints: Readonly<Partial<Record<VerifierName, Checkpoint>>>,
   trainer: Trainer,
 ): Promise<Partial<Record<VerifierName, Verifier>>> {
   const verifiers: Partial<Record<VerifierName, Verifier>> = {};
-  for (const [name, checkpoint] of Object.entries(checkpoints) as [VerifierName, Checkpoint][]) {
-    verifiers[name] = await trainer.openVerifier(checkpoint);
+  try {
+    for (const [name, checkpoint] of Object.entries(checkpoints) as [VerifierName, Checkpoint][]) {
+      verifiers[name] = await trainer.openVerifier(checkpoint);
+    }
+  } catch (error) {
+    await allSettled(Object.values(verifiers).map((verifier) => verifier.close()));
+    throw error;
   }
   return verifiers;
 }

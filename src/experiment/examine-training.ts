@@ -1,4 +1,5 @@
 /** What the verifiers say of programs of the tasks that they were fitted on, to show over-fitting. */
+import { allSettled } from "../concurrency.ts";
 import { collect } from "../rollout/collect.ts";
 import type { GradedTrajectory } from "../rollout/graded-trajectory.ts";
 import { groupByTask } from "../rollout/graded-trajectory.ts";
@@ -42,9 +43,9 @@ export async function examineTraining(
             ...facts,
             ...(await describeProgram(task, facts.program, { grader, verifiers }, signal)),
           }));
-          return [arm, await Promise.all(found)] as const;
+          return [arm, await allSettled(found)] as const;
         });
-        return { taskId: task.id, programs: Object.fromEntries(await Promise.all(programs)) };
+        return { taskId: task.id, programs: Object.fromEntries(await allSettled(programs)) };
       };
       try {
         await collect({
@@ -55,11 +56,11 @@ export async function examineTraining(
           log,
           concurrency: 24,
           ...(signal && { signal }),
-          onRecord: () => stage.advance(),
+          onRecord: (_record, from) => stage.advance(1, from),
         });
         stage.finish();
       } finally {
-        await Promise.all(Object.values(verifiers).map((verifier) => verifier.close()));
+        await allSettled(Object.values(verifiers).map((verifier) => verifier.close()));
       }
     });
     const byTask = new Map(log.records.map((record) => [record.taskId, record]));

@@ -1,4 +1,5 @@
 /** Held-out tasks are never trained on: told by what the tasks are, not by what they are called. */
+import { allSettled } from "../concurrency.ts";
 import { InfrastructureError } from "../errors.ts";
 import { sha256 } from "../tasks/task-set.ts";
 import type { Task, TaskSet } from "../tasks/task.ts";
@@ -49,5 +50,5 @@ function contentHashes({ prompt, goldProgram, entryPoint }: Task): Promise<strin
     const program = entryPoint === undefined ? goldProgram : goldProgram.replaceAll(entryPoint, "f");
     contents.push(`program ${program.trim()}`);
   }
-  return Promise.all(contents.map(sha256));
+  return allSettled(contents.map(sha256));
 }

@@ -95,9 +95,9 @@ export async function solveTask(
     solved: Object.fromEntries(
       protocols.map((protocol) => [protocolKey(protocol), solvedByKey.get(protocolKey(protocol))!]),
     ),
-    firstCandidates: await Promise.all(first.map(({ program }) => describe(program))),
+    firstCandidates: await allSettled(first.map(({ program }) => describe(program))),
     examined: examine
-      ? await Promise.all(bySeen.map(async (facts) => ({ ...facts, ...(await describe(facts.program)) })))
+      ? await allSettled(bySeen.map(async (facts) => ({ ...facts, ...(await describe(facts.program)) })))
       : [],
     ...use,
   };
@@ -114,10 +114,10 @@ export async function describeProgram(
     const value = program === null ? -Infinity : await verifier.score({ task, program }, signal);
     return [name, Number.isFinite(value) ? value : null] as const;
   };
-  const [outcome, { verdict }, scores] = await Promise.all([
+  const [outcome, { verdict }, scores] = await allSettled([
     grader.outcome(task, program, signal),
     grader.gradePublic(task, program, signal),
-    Promise.all(Object.entries(verifiers).map(score)),
+    allSettled(Object.entries(verifiers).map(score)),
   ]);
   return { outcome, passesPublicTests: verdict === "passed", scores: Object.fromEntries(scores) };
 }

@@ -1,4 +1,5 @@
 /** Trains every arm of one seed with one loop, sharing what has the same inputs. */
+import { allSettled } from "../concurrency.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { Iteration, IterationSettings } from "../training/expert-iteration.ts";
 import { iterateExpert } from "../training/expert-iteration.ts";
@@ -6,7 +7,7 @@ import type { StageParts, StageRequest } from "../training/stages.ts";
 import { readRollouts, trainVerifier } from "../training/stages.ts";
 import type { Checkpoint } from "../training/trainer.ts";
 import type { TrainedArm } from "./paper-mini.ts";
-import { BASE_DATA_VERIFIER, TRAINED_ARMS } from "./paper-mini.ts";
+import { BASE_DATA_VERIFIER, ITERATIONS, TRAINED_ARMS } from "./paper-mini.ts";
 import type { ArmName, VerifierName } from "./results.ts";
 
 /** What the arms of a seed leave behind. */
@@ -17,6 +18,16 @@ export interface TrainedArms {
 
 /** The place of the cross-entropy verifier that saw what the `bradley-terry` verifier saw. */
 const BCE_VERIFIER = "verifiers/bce";
+
+/** How many checkpoints the arms of a seed leave, those that several share counted once. */
+export function checkpointsPerSeed(): number {
+  const verifiers = new Set([BCE_VERIFIER]);
+  for (const { name, method, differences, firstVerifier } of TRAINED_ARMS) {
+    if (method !== "mucode" || differences?.expertRule === "outcome") continue;
+    for (let i = 1; i <= ITERATIONS; i++) verifiers.add((i === 1 && firstVerifier) || `${name}/iteration-${i}`);
+  }
+  return TRAINED_ARMS.length * ITERATIONS + verifiers.size;
+}
 
 /** `onArm` is called before each arm, and before the verifier that is fitted for comparison alone (`null`). */
 export async function trainArms(
@@ -82,6 +93,6 @@ async function trainVerifiers(
 }
 
 async function readExperience(request: StageRequest, store: RunStore) {
-  const rollouts = await Promise.all(originsOf(request.settings).map((origin) => readRollouts(origin, request, store)));
+  const rollouts = await allSettled(originsOf(request.settings).map((origin) => readRollouts(origin, request, store)));
   return rollouts.flat();
 }

@@ -2,6 +2,7 @@
  * CPU limits from what a right program needs for the same tests. Most need next to nothing; where a program exceeds the
  * usual limit, the gold program's time decides whether that was fair.
  */
+import { allSettled } from "../concurrency.ts";
 import type { Sandbox, SandboxLimits } from "../sandbox/sandbox.ts";
 import { digestOf } from "./digest.ts";
 import { gradeWith } from "./grade-program.ts";
@@ -44,7 +45,7 @@ export function createGoldLimits(): GoldLimits {
         goldProgram ?? null,
         preamble ?? null,
         setupCode ?? null,
-        await Promise.all(tests.map(digestOf)),
+        await allSettled(tests.map(digestOf)),
         tools.sandbox.version,
       ]);
       const goldTime = known.get(key);

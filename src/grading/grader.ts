@@ -2,6 +2,7 @@
  * Programs in, verdicts out. Expected values stay with the judge; the sandbox runs calls; this file brings the two
  * together, shares identical requests and remembers their grades.
  */
+import { allSettled } from "../concurrency.ts";
 import { ConfigError, SandboxError } from "../errors.ts";
 import { DEFAULT_LIMITS, type Language, type Sandbox, type SandboxLimits } from "../sandbox/sandbox.ts";
 import { digestOf } from "./digest.ts";
@@ -48,7 +49,7 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       const { entryPoint = null, preamble = null, setupCode = null, goldProgram = null } = request;
       const seconds = timeLimit ?? request.timeLimit;
       const limits = seconds === undefined ? usual : { ...usual, cpuTimeMs: Math.ceil(seconds * 1000) };
-      const tests = await Promise.all(request.tests.map(digestOf));
+      const tests = await allSettled(request.tests.map(digestOf));
       const sources = [program, entryPoint, preamble, setupCode, goldProgram];
       const key = await digestOf([sources, tests, limits, sandbox.version]);
       const tools = { sandbox, judge: judgeOf(language), limits, goldTimeMs: null, references };
@@ -57,11 +58,11 @@ export async function createGrader(options: GraderOptions): Promise<Grader> {
       return runs.run(key, async (shared) => gradeOf(await work(shared)), signal);
     },
     async close() {
-      await Promise.all([...judges.values()].map((judge) => judge.close()));
+      await allSettled([...judges.values()].map((judge) => judge.close()));
     },
   };
   try {
-    await Promise.all((Object.keys(sandboxes) as Language[]).map((language) => selfTest(grader, language)));
+    await allSettled((Object.keys(sandboxes) as Language[]).map((language) => selfTest(grader, language)));
   } catch (error) {
     await grader.close();
     throw error;
@@ -98,7 +99,7 @@ const SELF_TESTS: Record<Language, { tests: readonly string[]; program: (body: s
 async function selfTest(grader: Grader, language: Language): Promise<void> {
   const { tests: sources, program } = SELF_TESTS[language];
   const tests: GradeRequest["tests"] = sources.map((source) => ({ kind: "assert", source }));
-  const [right, wrong] = await Promise.all([
+  const [right, wrong] = await allSettled([
     grader.grade({ language, program: program("2 * x + 1"), tests }),
     grader.grade({ language, program: program("2 * x"), tests }),
   ]);

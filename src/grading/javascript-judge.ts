@@ -7,6 +7,7 @@
  * functions a call returns. It may not give the program functions of its own, look into objects of the program that are
  * not plain data, or be asynchronous: a rejection that nobody waits for would go unseen.
  */
+import { allSettled } from "../concurrency.ts";
 import { SandboxError, SuiteError } from "../errors.ts";
 import { DECODING_SOURCE, ENCODING_SOURCE } from "../sandbox/quickjs/boot.ts";
 import { createTrustedQuickjs, type TrustedCallOptions } from "../sandbox/quickjs/trusted-quickjs.ts";
@@ -69,7 +70,7 @@ export function createJavascriptJudge(): Judge {
 
   return {
     async plan(sources) {
-      const found = await Promise.all(sources.map((source) => planOne(source.replaceAll("\r\n", "\n"))));
+      const found = await allSettled(sources.map((source) => planOne(source.replaceAll("\r\n", "\n"))));
       return found.map((plan, index) => {
         if (plan.kind !== "invalid") return plan;
         const { position } = plan;

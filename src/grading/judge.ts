@@ -2,6 +2,7 @@
  * The judge knows what tests expect and runs those that cannot be taken apart. Python's does so in a trusted Python
  * process in which no program ever runs.
  */
+import { allSettled } from "../concurrency.ts";
 import { SandboxError, SuiteError } from "../errors.ts";
 import { withoutAddresses } from "../sandbox/addresses.ts";
 import type { ReferenceTest } from "../tasks/task.ts";
@@ -181,7 +182,7 @@ export function createPythonJudge(options: JudgeOptions = {}): PythonJudge {
 
   return {
     async plan(sources) {
-      const found = await Promise.all(sources.map((source) => planOne(source)));
+      const found = await allSettled(sources.map((source) => planOne(source)));
       return found.map((plan, index) => {
         if (plan.kind !== "invalid") return plan;
         throw unusableTest(sources[index], plan);

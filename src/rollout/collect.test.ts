@@ -1,15 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { memoryLog } from "../../test/memory-log.ts";
 import { RefusedError, SandboxError, StopRunError } from "../errors.ts";
-import type { RecordLog } from "../store/run-store.ts";
 import { collect, countRefused, describeFailures } from "./collect.ts";
 
 interface Square {
   readonly of: number;
   readonly square: number;
-}
-
-function memoryLog(records: Square[] = []): RecordLog<Square> {
-  return { records, append: (record) => records.push(record), close: async () => {} };
 }
 
 const base = {
@@ -22,9 +18,21 @@ describe("collecting records", () => {
   it("gives the same result for any concurrency, in the items' order", async () => {
     const items = Array.from({ length: 50 }, (_, i) => (i * 7) % 50);
     const results = await Promise.all(
-      [1, 3, 64].map((concurrency) => collect({ ...base, items, log: memoryLog(), concurrency })),
+      [1, 3, 64].map((concurrency) => collect({ ...base, items, log: memoryLog<Square>(), concurrency })),
     );
     for (const { records } of results) expect(records.map(({ of }) => of)).toEqual(items);
+  });
+
+  it("leaves the log in the items' order, whatever was done first, and strangers behind them", async () => {
+    const items = Array.from({ length: 20 }, (_, i) => (i * 7) % 20);
+    const stranger = { of: 100, square: 0 };
+    const log = memoryLog([stranger, { of: 5, square: 25 }, { of: 0, square: 0 }]);
+    const work = async (item: number): Promise<Square> => {
+      for (let turn = item % 5; turn > 0; turn--) await Promise.resolve();
+      return base.work(item);
+    };
+    await collect({ ...base, work, items, log, concurrency: 20 });
+    expect(log.records).toEqual([...items.map((of) => ({ of, square: of * of })), stranger]);
   });
 
   it("does not repeat what is recorded", async () => {
@@ -44,7 +52,13 @@ describe("collecting records", () => {
       if (item === 2) throw new SandboxError("worker died");
       return base.work(item);
     };
-    const { records, failures } = await collect({ ...base, work, items: [1, 2, 3], log: memoryLog(), concurrency: 2 });
+    const { records, failures } = await collect({
+      ...base,
+      work,
+      items: [1, 2, 3],
+      log: memoryLog<Square>(),
+      concurrency: 2,
+    });
     expect(records.map(({ of }) => of)).toEqual([1, 3]);
     expect(failures).toEqual([{ key: "2", kind: "SandboxError", message: "worker died" }]);
   });
@@ -54,7 +68,7 @@ describe("collecting records", () => {
       if (item >= 5) throw new SandboxError("no workers");
       return base.work(item);
     };
-    const log = memoryLog();
+    const log = memoryLog<Square>();
     const items = Array.from({ length: 100 }, (_, i) => i);
     await expect(collect({ ...base, work, items, log, concurrency: 4 })).rejects.toThrow(/of 100 failed.*no workers/);
     expect(log.records).toHaveLength(5);
@@ -66,7 +80,7 @@ describe("collecting records", () => {
       return base.work(item);
     };
     const items = Array.from({ length: 100 }, (_, i) => i);
-    const { records, failures } = await collect({ ...base, work, items, log: memoryLog(), concurrency: 4 });
+    const { records, failures } = await collect({ ...base, work, items, log: memoryLog<Square>(), concurrency: 4 });
     expect(records).toHaveLength(2);
     expect(countRefused(failures)).toEqual({ refused: 97, others: 1 });
     expect(describeFailures(failures)).toBe("97 refused by the server and left out, 1 failed and left out");
@@ -77,7 +91,7 @@ describe("collecting records", () => {
     ["failed", new SandboxError("flagged")],
   ])("has no result when every one %s", async (words, error) => {
     const work = (): Promise<Square> => Promise.reject(error);
-    const nothing = collect({ ...base, work, items: [1, 2], log: memoryLog(), concurrency: 2 });
+    const nothing = collect({ ...base, work, items: [1, 2], log: memoryLog<Square>(), concurrency: 2 });
     await expect(nothing).rejects.toThrow(`every one of 2 ${words}, the first: flagged`);
   });
 
@@ -86,7 +100,7 @@ describe("collecting records", () => {
       if (item === 2) throw new StopRunError("the limit is reached");
       return base.work(item);
     };
-    const log = memoryLog();
+    const log = memoryLog<Square>();
     const stopped = collect({ ...base, work, items: [0, 1, 2, 3], log, concurrency: 1 });
     await expect(stopped).rejects.toThrow(StopRunError);
     expect(log.records.map(({ of }) => of)).toEqual([0, 1]);
@@ -96,6 +110,8 @@ describe("collecting records", () => {
     const work = async (): Promise<Square> => {
       throw new TypeError("a bug");
     };
-    await expect(collect({ ...base, work, items: [1], log: memoryLog(), concurrency: 1 })).rejects.toThrow("a bug");
+    await expect(collect({ ...base, work, items: [1], log: memoryLog<Square>(), concurrency: 1 })).rejects.toThrow(
+      "a bug",
+    );
   });
 });

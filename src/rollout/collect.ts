@@ -1,5 +1,5 @@
 /** Many conversations at once, resumable: whatever an earlier attempt recorded is not done again. */
-import { mapConcurrently } from "../concurrency.ts";
+import { allSettled, mapConcurrently } from "../concurrency.ts";
 import { ConfigError, InfrastructureError, RefusedError, StopRunError, StoreError } from "../errors.ts";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import type { ProgressStage } from "../progress.ts";
@@ -31,10 +31,12 @@ export interface CollectRequest<Item, R> {
   /** Items under way at the same time: enough to fill the model's batches. */
   readonly concurrency: number;
   readonly signal?: AbortSignal;
-  readonly onRecord?: (record: R) => void;
+  /** `earlier`: of a record that an earlier attempt made. */
+  readonly onRecord?: (record: R, from: { readonly earlier: boolean }) => void;
 }
 
 /**
+ * Ends with the log's records in the order of the items, so that equal work leaves equal files.
  * A failure of the infrastructure costs its item and is reported; more than a fifth of the items (and more than ten)
  * means that something is down, and stops the collection with what it has kept. Refused conversations are reported, and
  * say nothing of the kind: the server answers others.
@@ -45,7 +47,7 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
   for (const record of request.log.records) byKey.set(request.recordKey(record), record);
   const wanted = new Set(request.items.map(request.itemKey));
   for (const [key, record] of byKey) {
-    if (wanted.has(key)) request.onRecord?.(record);
+    if (wanted.has(key)) request.onRecord?.(record, { earlier: true });
   }
   const missing = request.items.filter((item) => !byKey.has(request.itemKey(item)));
   const failures: Failure[] = [];
@@ -57,7 +59,7 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
       const record = await request.work(item);
       byKey.set(key, record);
       request.log.append(record);
-      request.onRecord?.(record);
+      request.onRecord?.(record, { earlier: false });
     } catch (error) {
       if (!isToleratedFailure(error)) throw error;
       failures.push({ key, kind: error.name, message: error.message });
@@ -69,6 +71,8 @@ export async function collect<Item, R>(request: CollectRequest<Item, R>): Promis
       }
     }
   });
+  const places = new Map(request.items.map((item, index) => [request.itemKey(item), index]));
+  await request.log.arrange((record) => places.get(request.recordKey(record)) ?? request.items.length);
   const records = request.items
     .map((item) => byKey.get(request.itemKey(item)))
     .filter((record) => record !== undefined);
@@ -110,17 +114,19 @@ export async function gradeOutcomes(
   grader: OutcomeGrader,
   signal?: AbortSignal,
 ): Promise<GradedTrajectory> {
-  const outcomes = await Promise.all(trajectory.turns.map((turn) => grader.outcome(task, turn.program, signal)));
+  const outcomes = await allSettled(trajectory.turns.map((turn) => grader.outcome(task, turn.program, signal)));
   return { ...trajectory, outcomes };
 }
 
 /** Counts trajectories on a progress stage and shows the share that ended in a right program. */
-export function countSolved(stage: ProgressStage): (trajectory: GradedTrajectory) => void {
+export function countSolved(
+  stage: ProgressStage,
+): (trajectory: GradedTrajectory, from: { readonly earlier: boolean }) => void {
   let solved = 0;
   let seen = 0;
-  return (trajectory) => {
+  return (trajectory, { earlier }) => {
     seen++;
     if (trajectory.outcomes.at(-1)) solved++;
-    stage.advance(1, { note: `solved ${((100 * solved) / seen).toFixed(1)} %` });
+    stage.advance(1, { note: `solved ${((100 * solved) / seen).toFixed(1)} %`, earlier });
   };
 }

@@ -2,6 +2,7 @@
  * Programs that another project recorded, as trajectories of ours: the texts and the feedback between them are kept as
  * they were, the verdicts and outcomes are given anew by our own grader.
  */
+import { allSettled } from "../concurrency.ts";
 import { z } from "zod";
 import type { OutcomeGrader } from "../grading/grade.ts";
 import { answerOf, programOfSample, sampleSchema, type SampleText } from "../tasks/sample.ts";
@@ -91,7 +92,7 @@ export async function gradeRecordedTrajectory(
   signal?: AbortSignal,
 ): Promise<GradedTrajectory> {
   const { task, recorded, rolloutIndex, stop = [] } = request;
-  const turns = await Promise.all(
+  const turns = await allSettled(
     recorded.completions.map(async (completion, turnIndex): Promise<Turn> => {
       const answer = answerOf(completion, stop);
       const reasoning = completion.reasoning ?? answer.reasoning;

@@ -1,4 +1,5 @@
 /** A generator that is asked only once for the same sample. */
+import { allSettled } from "../concurrency.ts";
 import type { Completion, Generator } from "../generator/generator.ts";
 
 /**
@@ -23,7 +24,7 @@ export function rememberProposals(generator: Generator): Generator {
           );
         }
       }
-      return Promise.all(request.seeds.map((seed) => known.get(keyOf(seed))!));
+      return allSettled(request.seeds.map((seed) => known.get(keyOf(seed))!));
     },
     close: () => generator.close(),
   };

@@ -1,4 +1,5 @@
 /** How one of a turn's N candidates is chosen. */
+import { allSettled } from "../concurrency.ts";
 
 /** What a rule may look at. Each look is asked for only when the rule needs it, as it may cost a run of the program. */
 export interface CandidateView {
@@ -34,7 +35,7 @@ export const SELECTION_RULES = {
 
   /** A right one if there is any, otherwise one that at least passes the public tests. */
   oracle: async (candidates) => {
-    const outcomes = await Promise.all(candidates.map((candidate) => candidate.outcome()));
+    const outcomes = await allSettled(candidates.map((candidate) => candidate.outcome()));
     const right = outcomes.indexOf(true);
     if (right >= 0) return right;
     const passing = await passingIndices(candidates);
@@ -50,12 +51,12 @@ function allIndices(candidates: readonly CandidateView[]): number[] {
 }
 
 async function passingIndices(candidates: readonly CandidateView[]): Promise<number[]> {
-  const passes = await Promise.all(candidates.map((candidate) => candidate.passesPublicTests()));
+  const passes = await allSettled(candidates.map((candidate) => candidate.passesPublicTests()));
   return allIndices(candidates).filter((index) => passes[index]);
 }
 
 async function highestScore(candidates: readonly CandidateView[], indices: readonly number[]): Promise<number> {
-  const scores = await Promise.all(indices.map((index) => candidates[index]!.score()));
+  const scores = await allSettled(indices.map((index) => candidates[index]!.score()));
   let best = 0;
   for (let i = 1; i < scores.length; i++) if (scores[i]! > scores[best]!) best = i;
   return indices[best]!;

@@ -1,4 +1,5 @@
 /** One request for text, whichever endpoint it came by, and the choices that answer it. */
+import { allSettled } from "../concurrency.ts";
 import type { SampledToken, SampleRequest, TrainableModel } from "../engine/engine.ts";
 import { deriveSeed } from "../random.ts";
 import { ChoiceText, type ChoiceToken, type FinishReason } from "./choice-text.ts";
@@ -78,7 +79,7 @@ export async function generate(
     };
     return model.sample(sampling, signal);
   };
-  if (maxTokens > 0) await Promise.all(prompts.map(sampleOf));
+  if (maxTokens > 0) await allSettled(prompts.map(sampleOf));
   return { promptTokens: prompts.reduce((sum, prompt) => sum + prompt.length, 0), completionTokens };
 }
 

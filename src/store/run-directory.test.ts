@@ -167,6 +167,21 @@ describe("record logs", () => {
   });
 });
 
+test("a record log puts its records in order, in memory and in the file, and goes on behind them", async () => {
+  const run = await openRun();
+  const log = await run.openRecords<{ task: number; first?: boolean }>("trajectories");
+  for (const task of [3, 1, 2]) log.append({ task });
+  log.append({ task: 1, first: false });
+  await log.arrange(({ task }) => task);
+  const ordered = [{ task: 1 }, { task: 1, first: false }, { task: 2 }, { task: 3 }];
+  expect(log.records).toEqual(ordered);
+  log.append({ task: 4 });
+  await log.close();
+  expect(await readJsonl(run.path("trajectories.jsonl"))).toEqual([...ordered, { task: 4 }]);
+  expect((await readdir(directory)).filter((name) => name.endsWith("tmp"))).toEqual([]);
+  await run.close();
+});
+
 describe("stages", () => {
   test("run once and afterwards give the stored summary", async () => {
     let runs = 0;

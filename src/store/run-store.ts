@@ -6,6 +6,11 @@ export interface RecordLog<R> {
   /** What earlier attempts wrote, then what was appended since. */
   readonly records: readonly R[];
   append(record: R): void;
+  /**
+   * Puts the records in the order of their places, equal places in the order they had. Whoever is killed meanwhile leaves
+   * either order, whole.
+   */
+  arrange(placeOf: (record: R) => number): Promise<void>;
   /** Everything appended is on disk. */
   close(): Promise<void>;
 }

@@ -76,7 +76,7 @@ async function train(
     kept.length === 0 ? 0 : (request.steps ?? options[role].epochs * Math.ceil(kept.length / options[role].batchSize));
   const plan = planStage(options, { role, request, totalSteps, ...(maxLength !== undefined && { maxLength }) });
 
-  const log = new FitLog(totalSteps, request.onStep);
+  const log = new FitLog(totalSteps, request);
   let last: readonly string[] = [];
   let steps = 0;
   let tokensTold: number | undefined;

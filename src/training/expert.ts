@@ -28,6 +28,8 @@ export interface ExpertRequest {
   /** Needed by the rules that rank by score. */
   readonly verifier?: Verifier;
   readonly onFailure?: (failure: Failure) => void;
+  /** Called after each task. */
+  readonly onTask?: () => void;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function findExperts(request: ExpertRequest, signal?: AbortSignal):
         failed ??= error;
         onFailure({ key: task.id, kind: error.name, message: error.message });
       }
+      request.onTask?.();
     }),
   );
   if (failed !== undefined && experts.size === 0) throw failed;
@@ -67,7 +70,7 @@ async function byScore(
 ): Promise<readonly Attempt[]> {
   if (attempts.length <= 1) return attempts;
   if (verifier === undefined) throw new RangeError("this expert rule needs a verifier");
-  const scored = await Promise.all(
+  const scored = await allSettled(
     attempts.map(async (attempt) => ({
       attempt,
       score: await verifier.score({ task, program: attempt.program }, signal),

@@ -64,7 +64,7 @@ export async function fitGenerator(
   model: TrainableModel,
   examples: readonly GeneratorExample[],
   settings: FitSettings,
-  request: Pick<TrainingRequest, "seed" | "steps" | "signal" | "onStep">,
+  request: Pick<TrainingRequest, "seed" | "steps" | "signal" | "onStep" | "onPart">,
 ): Promise<TrainingSummary> {
   const data = examples.map((example) => completionDatum(model, example)).filter((datum) => datum !== null);
   const batches = planBatches(data, (datum) => datum.tokens.length, {
@@ -73,10 +73,10 @@ export async function fitGenerator(
     steps: request.steps,
   });
   const warmup = warmupSteps(batches.length, settings.warmupShare);
-  const log = new FitLog(batches.length, request.onStep);
+  const log = new FitLog(batches.length, request);
   for (const [step, batch] of batches.entries()) {
     request.signal?.throwIfAborted();
-    const { loss } = await model.forwardBackward(averagedOverTokens(batch), request.signal);
+    const { loss } = await model.forwardBackward(averagedOverTokens(batch), request.signal, log.part(batch.length));
     await model.optimizerStep(adamW(settings, settings.learningRate * cosineSchedule(step, batches.length, warmup)));
     log.step(loss, batch);
   }

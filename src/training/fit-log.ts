@@ -8,12 +8,25 @@ const CURVE_POINTS = 40;
 export class FitLog {
   readonly #total: number;
   readonly #onStep: TrainingRequest["onStep"];
+  readonly #onPart: TrainingRequest["onPart"];
   readonly #losses: number[] = [];
   #tokens = 0;
 
-  constructor(total: number, onStep: TrainingRequest["onStep"]) {
+  constructor(total: number, { onStep, onPart }: Pick<TrainingRequest, "onStep" | "onPart">) {
     this.#total = total;
     this.#onStep = onStep;
+    this.#onPart = onPart;
+    if (total > 0) onPart?.({ total, share: 0 });
+  }
+
+  /** For the engine's count of sequences: these `count` are the step's work between the shares `from` and `to`. */
+  part(count: number, { from = 0, to = 1 } = {}): (sequences: number) => void {
+    let done = 0;
+    return (sequences) => {
+      done += sequences;
+      // Its update is still to come.
+      this.#onPart?.({ total: this.#total, share: Math.min(0.99, from + ((to - from) * done) / count) });
+    };
   }
 
   step(loss: number, batch: readonly Datum[]): void {

@@ -25,6 +25,9 @@ export interface VerifierFit {
   readonly bias: number;
 }
 
+/** Of a step: scores take one forward pass, the gradient another one and a backward pass of about two. */
+const FORWARD_SHARE = 1 / 4;
+
 /** One example: the programs whose scores its loss compares. Bradley-Terry: [right, wrong]; cross-entropy: one program. */
 interface Comparison {
   /** `programs[i]`: the sequences of one program's score. */
@@ -36,7 +39,7 @@ export async function fitVerifier(
   model: TrainableModel,
   data: VerifierData,
   settings: VerifierFitSettings,
-  request: Pick<TrainingRequest, "seed" | "steps" | "signal" | "onStep">,
+  request: Pick<TrainingRequest, "seed" | "steps" | "signal" | "onStep" | "onPart">,
 ): Promise<VerifierFit> {
   const all = comparisons(model, data, settings);
   const readable = all.filter((comparison) => comparison !== null);
@@ -46,14 +49,15 @@ export async function fitVerifier(
     steps: request.steps,
   });
   const warmup = warmupSteps(batches.length, settings.warmupShare);
-  const log = new FitLog(batches.length, request.onStep);
+  const log = new FitLog(batches.length, request);
   // The origin of the scores is fitted to the untrained model first, so that cross-entropy starts from ranking.
   let bias = data.loss === "bce" ? await fitBiasTo(model, readable) : 0;
   for (const [step, batch] of batches.entries()) {
     request.signal?.throwIfAborted();
     const rate = settings.learningRate * cosineSchedule(step, batches.length, warmup);
     const programs = programsOf(batch);
-    const scores = await scoresOf(model, programs, request.signal);
+    const count = programs.flat().length;
+    const scores = await scoresOf(model, programs, request.signal, log.part(count, { to: FORWARD_SHARE }));
     const { loss, gradient } =
       data.loss === "bradley-terry"
         ? bradleyTerryLoss(scores, settings.scoreRegularization)
@@ -64,7 +68,7 @@ export async function fitVerifier(
         weights: weights.map((weight) => -weight * gradient[index]!),
       })),
     );
-    await model.forwardBackward(weighted, request.signal);
+    await model.forwardBackward(weighted, request.signal, log.part(count, { from: FORWARD_SHARE }));
     await model.optimizerStep(adamW(settings, rate));
     log.step(loss, programs.flat());
   }
@@ -105,8 +109,9 @@ async function scoresOf(
   model: TrainableModel,
   programs: readonly (readonly Datum[])[],
   signal?: AbortSignal,
+  onSequences?: (count: number) => void,
 ): Promise<number[]> {
-  const values = await model.forward(programs.flat(), signal);
+  const values = await model.forward(programs.flat(), signal, onSequences);
   let next = 0;
   return programs.map((sequences) => scoreOf(sequences, values.slice(next, (next += sequences.length))));
 }

@@ -17,7 +17,7 @@ import type { GeneratorExample } from "./relabel.ts";
 import { relabel, withoutDuplicates } from "./relabel.ts";
 import type { RolloutSummary } from "./summaries.ts";
 import { summarizeRollouts } from "./summaries.ts";
-import type { Checkpoint, Trainer, TrainingSummary, VerifierData } from "./trainer.ts";
+import type { Checkpoint, Trainer, TrainingRequest, TrainingSummary, VerifierData } from "./trainer.ts";
 import { verifierLabels, verifierPairs } from "./verifier-data.ts";
 
 export interface IterationSettings {
@@ -149,8 +149,9 @@ export async function relabelWithExpert(
   collected: readonly (readonly GradedTrajectory[])[],
   checkpoint: Checkpoint,
   { tasks, settings }: StageRequest,
-  { trainer, signal }: StageParts,
+  { trainer, progress, signal }: StageParts,
 ): Promise<GeneratorExamples> {
+  const stage = progress.stage(`relabelling for iteration ${collected.length}`, { total: tasks.length, unit: "tasks" });
   const verifier = settings.expertRule === "outcome" ? undefined : await trainer.openVerifier(checkpoint);
   try {
     const experience = settings.expertScope === "all" ? collected.flat() : collected.at(-1)!;
@@ -158,7 +159,15 @@ export async function relabelWithExpert(
     const failures: Failure[] = [];
     const onFailure = (failure: Failure): unknown => failures.push(failure);
     const experts = await findExperts(
-      { tasks, experience, rule, programsPerTask, onFailure, ...(verifier && { verifier }) },
+      {
+        tasks,
+        experience,
+        rule,
+        programsPerTask,
+        onFailure,
+        onTask: () => stage.advance(),
+        ...(verifier && { verifier }),
+      },
       signal,
     );
     const examples = collected.flatMap((trajectories) =>
@@ -170,7 +179,9 @@ export async function relabelWithExpert(
         prompt: settings.rollout,
       }),
     );
-    return { examples: withoutDuplicates(examples), failures };
+    const distinct = withoutDuplicates(examples);
+    stage.finish(`${distinct.length} examples`);
+    return { examples: distinct, failures };
   } finally {
     await verifier?.close();
   }
@@ -234,20 +245,22 @@ async function keep(store: RunStore, name: string, records: readonly unknown[]):
   }
 }
 
-/** A progress stage that opens at the first step, when the number of steps is known. */
+/** A progress stage that begins with the stage's work; the number of steps is told by the trainer when it has cut batches. */
 function trainingProgress(
   progress: ProgressReporter,
   name: string,
-): {
-  onStep: (step: { readonly done: number; readonly total: number; readonly loss: number }) => void;
-  finish: () => void;
-} {
-  let stage: ReturnType<ProgressReporter["stage"]> | undefined;
+): Required<Pick<TrainingRequest, "onStep" | "onPart">> & { finish: () => void } {
+  const stage = progress.stage(name, { unit: "steps" });
+  let part = 0;
   return {
-    onStep: ({ total, loss }) => {
-      stage ??= progress.stage(name, { total, unit: "steps" });
-      stage.advance(1, { note: `loss ${loss.toFixed(3)}` });
+    onPart: ({ total, share }) => {
+      stage.advance(share - part, { total });
+      part = share;
     },
-    finish: () => stage?.finish(),
+    onStep: ({ total, loss }) => {
+      stage.advance(1 - part, { total, note: `loss ${loss.toFixed(3)}` });
+      part = 0;
+    },
+    finish: () => stage.finish(),
   };
 }

@@ -23,6 +23,8 @@ export interface TrainingRequest {
   readonly signal?: AbortSignal;
   /** Called after each optimizer step. */
   readonly onStep?: (step: { readonly done: number; readonly total: number; readonly loss: number }) => void;
+  /** Called within a step, from none done on: `share` of it is computed, in [0, 1). Not every trainer tells. */
+  readonly onPart?: (part: { readonly total: number; readonly share: number }) => void;
 }
 
 export type VerifierData =

@@ -71,6 +71,17 @@ const greedy = async (model: TrainableModel, prompt: Int32Array) =>
   (await model.sample({ tokens: prompt, seeds: [0], temperature: 0, maxTokens: 20 }))[0]!;
 
 describe("training", () => {
+  it("tells as the sequences of a batch are done, each once, before it answers", async () => {
+    const model = await create();
+    const data = randomData(4, 7);
+    for (const name of ["forward", "forwardBackward"] as const) {
+      const told: number[] = [];
+      await model[name](data, undefined, (count) => told.push(count));
+      expect(told.reduce((sum, count) => sum + count, 0)).toBe(data.length);
+    }
+    await model.close();
+  });
+
   it("drives the loss of one batch to almost nothing, and greedy sampling then recites it", async () => {
     const model = await create();
     const data = randomData(9, 3);

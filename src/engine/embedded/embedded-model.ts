@@ -102,13 +102,13 @@ async function openModel(
         return replicas.sample(request, signal);
       });
     },
-    async forward(batch, signal) {
+    async forward(batch, signal, onSequences) {
       for (const datum of batch) validateDatum(datum, config);
-      return alone(() => replicas.forward(batch, signal), signal);
+      return alone(() => replicas.forward(batch, signal, onSequences), signal);
     },
-    async forwardBackward(batch, signal) {
+    async forwardBackward(batch, signal, onSequences) {
       for (const datum of batch) validateDatum(datum, config);
-      return alone(() => replicas.forwardBackward(batch, signal), signal);
+      return alone(() => replicas.forwardBackward(batch, signal, onSequences), signal);
     },
     optimizerStep: (adamW) => alone(() => replicas.step(adamW)),
     save: (directory) => alone(() => replicas.save(directory)),

@@ -1,5 +1,5 @@
 /** What is said between the thread of a model's user and the threads of its replicas. */
-import { ConfigError, EngineError } from "../../errors.ts";
+import * as errors from "../../errors.ts";
 import type { AdamWOptions, Datum, Sample, SampledToken, SampleRequest } from "../engine.ts";
 import type { SharedModel } from "./checkpoint.ts";
 import type { Joining, ReplicaDescription, ReplicaSource } from "./replica.ts";
@@ -16,7 +16,9 @@ export interface ReplicaCalls {
   join(given: Joining): void;
   /** Tells every token as it is sampled if `streams`; told the index of a sample, ends that sample. */
   sample(given: { readonly request: Omit<SampleRequest, "onToken">; readonly streams: boolean }): Sample[];
+  /** Tells how many more sequences are done. */
   forward(given: readonly Datum[]): Float32Array[];
+  /** Tells how many more sequences are done. */
   forwardBackward(given: { readonly batch: readonly Datum[]; readonly undoable: boolean }): {
     readonly loss: number;
     readonly logprobs: Float32Array[];
@@ -42,8 +44,8 @@ export type CallName = keyof ReplicaCalls;
 export type Given<N extends CallName> = Parameters<ReplicaCalls[N]>[0];
 export type Answer<N extends CallName> = ReturnType<ReplicaCalls[N]>;
 
-/** What a call under way tells: a line for people, or a token. */
-export type Told = string | SampledToken;
+/** What a call under way tells: a line for people, a token, or how many more sequences are computed. */
+export type Told = string | SampledToken | number;
 
 /** To a replica: a call, or a word to one under way, to end it or one of its samples. */
 export type ToReplica =
@@ -59,26 +61,45 @@ export type FromReplica =
 /** An error as it crosses between threads, which keep no classes. */
 export interface SentError {
   readonly name: string;
+  /** Names of its class and of those that it extends, the nearest first. */
+  readonly kinds: readonly string[];
   readonly message: string;
+  readonly stack: string | undefined;
   readonly fields: string;
-  readonly cause: string | undefined;
+  readonly cause: SentError | undefined;
 }
 
 export function sendError(error: unknown): SentError {
-  const { name, message, fields, cause } = error as Error & { fields?: object };
+  const { name, message, stack, fields, cause } = asError(error);
   return {
     name,
+    kinds: kindsOf(error),
     message,
+    stack,
     fields: JSON.stringify(fields ?? {}),
-    cause: cause === undefined ? undefined : cause instanceof Error ? cause.message : JSON.stringify(cause),
+    cause: cause === undefined ? undefined : sendError(cause),
   };
 }
 
-/** Of the class it had, if that is one that callers tell apart. */
-export function receiveError({ name, message, fields: encoded, cause }: SentError): Error {
-  const fields = JSON.parse(encoded) as Record<string, unknown>;
-  const options = cause === undefined ? {} : { cause: new Error(cause) };
-  if (name === "ConfigError") return new ConfigError(message, fields, options);
-  if (name === "EngineError") return new EngineError(message, fields, options);
-  return Object.assign(new Error(message, options), { name });
+function asError(thrown: unknown): Error & { readonly fields?: object } {
+  return thrown instanceof Error ? thrown : new Error(typeof thrown === "string" ? thrown : JSON.stringify(thrown));
+}
+
+function kindsOf(error: unknown): string[] {
+  const kinds: string[] = [];
+  for (let kind = error; kind instanceof Error; kind = Object.getPrototypeOf(kind)) kinds.push(kind.constructor.name);
+  return kinds;
+}
+
+type ErrorKind = new (message: string, fields: errors.ErrorFields, options: ErrorOptions) => Error;
+const errorKinds: ReadonlyMap<string, ErrorKind> = new Map(Object.entries(errors));
+
+/** Of the nearest of its classes that `errors.ts` has; others are plain errors with their name. */
+export function receiveError({ name, kinds, message, stack, fields, cause }: SentError): Error {
+  const options = cause === undefined ? {} : { cause: receiveError(cause) };
+  const known = kinds.map((kind) => errorKinds.get(kind)).find((kind) => kind !== undefined);
+  const error = known
+    ? new known(message, JSON.parse(fields) as errors.ErrorFields, options)
+    : new Error(message, options);
+  return Object.assign(error, { name, ...(stack !== undefined && { stack }) });
 }

@@ -45,8 +45,9 @@ const answers: Answers = {
     };
     return replica().sample({ ...request, ...(streams && { onToken }) }, signal);
   },
-  forward: (batch, { signal }) => replica().forward(batch, signal),
-  forwardBackward: ({ batch, undoable }, { signal }) => replica().forwardBackward(batch, { signal, undoable }),
+  forward: (batch, { signal, tell }) => replica().forward(batch, { signal, onSequences: tell }),
+  forwardBackward: ({ batch, undoable }, { signal, tell }) =>
+    replica().forwardBackward(batch, { signal, undoable, onSequences: tell }),
   undo: () => replica().undo(),
   step: (adamW) => replica().step(adamW),
   settleGradient: () => replica().sharedExchange.settle(),

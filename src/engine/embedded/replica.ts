@@ -26,7 +26,7 @@ import { OnnxDecoder } from "./onnx-decoder.ts";
 import { ParameterStore, type SharedVectors } from "./parameter-store.ts";
 import { Sampler, type PendingRequest } from "./sampler.ts";
 import { replicasFor } from "./shares.ts";
-import { Trainer } from "./trainer.ts";
+import { Trainer, type ComputeOptions } from "./trainer.ts";
 import { readTrainingState, writeTrainingState } from "./training-state.ts";
 
 /** Where a replica's weights come from; the same for all replicas of a model. */
@@ -147,13 +147,13 @@ export class Replica {
     });
   }
 
-  forward(batch: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]> {
-    return this.#trainer.forward(batch, signal);
+  forward(batch: readonly Datum[], options: ComputeOptions = {}): Promise<Float32Array[]> {
+    return this.#trainer.forward(batch, options);
   }
 
   forwardBackward(
     batch: readonly Datum[],
-    options: { readonly signal?: AbortSignal | undefined; readonly undoable?: boolean } = {},
+    options: ComputeOptions & { readonly undoable?: boolean } = {},
   ): Promise<{ loss: number; logprobs: Float32Array[] }> {
     return this.#trainer.forwardBackward(batch, options);
   }

@@ -1,4 +1,5 @@
 /** The replicas of one model as one: what a call means for each of them. */
+import { allSettled } from "../../concurrency.ts";
 import type { AdamWOptions, Datum, Sample, SampledToken, SampleRequest } from "../engine.ts";
 import { ReplicaHandle } from "./replica-handle.ts";
 import type { Answer, CallName, Given } from "./replica-messages.ts";
@@ -24,13 +25,13 @@ export async function openReplicas(
     const onTold = (told: unknown): void => onNotice?.(told as string);
     const description = await first.call("open", { source, threads }, { onTold });
     const { replicaCount: count, shared } = description;
-    await Promise.all(others.splice(count - 1).map((handle) => handle.close()));
-    await Promise.all(others.map((handle) => handle.call("open", { source, threads, shared })));
+    await allSettled(others.splice(count - 1).map((handle) => handle.close()));
+    await allSettled(others.map((handle) => handle.call("open", { source, threads, shared })));
     const handles: Handles = [first, ...others];
     if (count > 1) await join(handles, description);
     return new Replicas(handles, description);
   } catch (error) {
-    await Promise.all([first, ...others].map((handle) => handle.close()));
+    await allSettled([first, ...others].map((handle) => handle.close()));
     throw error;
   }
 }
@@ -38,11 +39,11 @@ export async function openReplicas(
 async function join(handles: Handles, { shared, trainedLength }: ReplicaDescription): Promise<void> {
   const count = handles.length;
   if (shared) {
-    const gradients = await Promise.all(handles.map((handle) => handle.call("gradient", undefined)));
-    await Promise.all(handles.map((handle, index) => handle.call("join", { index, gradients })));
+    const gradients = await allSettled(handles.map((handle) => handle.call("gradient", undefined)));
+    await allSettled(handles.map((handle, index) => handle.call("join", { index, gradients })));
   } else {
     const exchanged = new Float32Array(new SharedArrayBuffer(4 * trainedLength));
-    await Promise.all(handles.map((handle, index) => handle.call("join", { shared: exchanged, index, count })));
+    await allSettled(handles.map((handle, index) => handle.call("join", { shared: exchanged, index, count })));
   }
 }
 
@@ -74,16 +75,20 @@ export class Replicas {
       }
     });
     try {
-      return (await everySuccess(parts)).flat();
+      return (await allSettled(parts)).flat();
     } finally {
       signal?.removeEventListener("abort", end);
     }
   }
 
-  async forward(batch: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]> {
+  async forward(
+    batch: readonly Datum[],
+    signal?: AbortSignal,
+    onSequences?: (count: number) => void,
+  ): Promise<Float32Array[]> {
     const shares = dealData(batch, this.#handles.length);
     const answers = await this.#share(shares, (handle, items) =>
-      handle.call("forward", dataOf(batch, items), { signal }),
+      handle.call("forward", dataOf(batch, items), { signal, onTold: (told) => onSequences?.(told as number) }),
     );
     return inOrder(batch.length, shares, answers);
   }
@@ -91,19 +96,24 @@ export class Replicas {
   async forwardBackward(
     batch: readonly Datum[],
     signal?: AbortSignal,
+    onSequences?: (count: number) => void,
   ): Promise<{ loss: number; logprobs: Float32Array[] }> {
     const shares = dealData(batch, this.#handles.length);
     const undoable = signal !== undefined;
     try {
       const answers = await this.#share(shares, (handle, items) =>
-        handle.call("forwardBackward", { batch: dataOf(batch, items), undoable }, { signal }),
+        handle.call(
+          "forwardBackward",
+          { batch: dataOf(batch, items), undoable },
+          { signal, onTold: (told) => onSequences?.(told as number) },
+        ),
       );
       const loss = answers.reduce((sum, answer) => sum + answer.loss, 0);
       const logprobs = answers.map((answer) => answer.logprobs);
       return { loss, logprobs: inOrder(batch.length, shares, logprobs) };
     } catch (error) {
       // The others have nothing of this call: what they would take back is an earlier one.
-      await everySuccess(this.#sharing(shares).map((handle) => handle.call("undo", undefined)));
+      await allSettled(this.#sharing(shares).map((handle) => handle.call("undo", undefined)));
       throw error;
     }
   }
@@ -161,13 +171,13 @@ export class Replicas {
   async close(): Promise<void> {
     // The first one gives back what all of them share.
     const [first, ...others] = this.#handles;
-    await Promise.all(others.map((handle) => handle.close()));
+    await allSettled(others.map((handle) => handle.close()));
     await first.close();
   }
 
   /** Every replica does the same. */
   #all<N extends CallName>(call: N, given: Given<N>): Promise<Answer<N>[]> {
-    return everySuccess(this.#handles.map((handle) => handle.call(call, given)));
+    return allSettled(this.#handles.map((handle) => handle.call(call, given)));
   }
 
   /** What the replicas that have a share make of it. */
@@ -175,7 +185,7 @@ export class Replicas {
     shares: readonly (readonly number[])[],
     compute: (handle: ReplicaHandle, items: readonly number[]) => Promise<T>,
   ): Promise<T[]> {
-    return everySuccess(this.#sharing(shares).map((handle, index) => compute(handle, shares[index]!)));
+    return allSettled(this.#sharing(shares).map((handle, index) => compute(handle, shares[index]!)));
   }
 
   /** The replicas that have a share: shares with nothing come last. The first one answers even then. */
@@ -225,13 +235,4 @@ function inOrder(
   const ordered = Array.from({ length }, (): Float32Array => new Float32Array());
   answers.forEach((answer, share) => answer.forEach((values, i) => (ordered[shares[share]![i]!] = values)));
   return ordered;
-}
-
-/** All results once every one is settled; the first failure if there is one. */
-async function everySuccess<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  return settled.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
 }

@@ -26,6 +26,12 @@ export interface MicroBatches {
   close(): Promise<void>;
 }
 
+export interface ComputeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called as sequences are done, with how many. */
+  readonly onSequences?: (count: number) => void;
+}
+
 export class Trainer {
   /** What is trained. */
   readonly #store: ParameterStore;
@@ -42,8 +48,8 @@ export class Trainer {
   }
 
   /** Values per datum, as `TrainableModel.forward`. */
-  async forward(data: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]> {
-    return this.#compute(data, { withGradients: false, signal });
+  async forward(data: readonly Datum[], options: ComputeOptions = {}): Promise<Float32Array[]> {
+    return this.#compute(data, { ...options, withGradients: false });
   }
 
   /**
@@ -52,11 +58,11 @@ export class Trainer {
    */
   async forwardBackward(
     data: readonly Datum[],
-    options: { readonly signal?: AbortSignal | undefined; readonly undoable?: boolean } = {},
+    options: ComputeOptions & { readonly undoable?: boolean } = {},
   ): Promise<{ loss: number; logprobs: Float32Array[] }> {
     const store = this.#store;
     store.requireTrainable();
-    const { signal, undoable = signal !== undefined } = options;
+    const { undoable = options.signal !== undefined } = options;
     const before = undoable && !store.gradientIsClear ? store.gradient.slice() : undefined;
     const wasClear = store.gradientIsClear;
     this.#undo = (): void => {
@@ -65,7 +71,7 @@ export class Trainer {
     };
     let logprobs: Float32Array[];
     try {
-      logprobs = await this.#compute(data, { withGradients: true, signal });
+      logprobs = await this.#compute(data, { ...options, withGradients: true });
     } catch (error) {
       this.undo();
       throw error;
@@ -89,9 +95,9 @@ export class Trainer {
 
   async #compute(
     data: readonly Datum[],
-    options: { withGradients: boolean; signal: AbortSignal | undefined },
+    options: ComputeOptions & { readonly withGradients: boolean },
   ): Promise<Float32Array[]> {
-    const { withGradients, signal } = options;
+    const { withGradients, signal, onSequences } = options;
     const logprobs = data.map(({ tokens }) => new Float32Array(tokens.length));
     const sequences = data.flatMap((datum, item) => {
       const sequence = this.#scoredSequence(datum);
@@ -112,6 +118,7 @@ export class Trainer {
       for (const { item, sequence } of chosen) {
         for (const place of sequence.places) logprobs[item]![place + 1 - this.#reach] = values[next++]!;
       }
+      onSequences?.(chosen.length);
     }
     return logprobs;
   }

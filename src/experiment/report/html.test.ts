@@ -1,60 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { bestOfFive, greedy, madeUpInfo, noResults, outcomesOf } from "../../../test/made-up-experiment.ts";
-import type { ExaminedPrograms, ExperimentResults } from "../results.ts";
+import { madeUpInfo, madeUpResults, noResults } from "../../../test/made-up-experiment.ts";
 import { renderExperimentHtml } from "./html.ts";
 import { linearScale } from "./svg.ts";
 import { summarizeExperiment } from "./summary.ts";
 import { renderExperimentText } from "./text.ts";
 
-const attempt = (taskId: string, score: number, outcome: boolean) => ({
-  taskId,
-  turnIndex: 0,
-  score,
-  outcome,
-  passesPublicTests: true,
-});
-const examined = (split: ExaminedPrograms["split"]): ExaminedPrograms => ({
-  verifier: "bradley-terry",
-  arm: "mucode",
-  seed: 1,
-  split,
-  attempts: [attempt("x", 2, true), attempt("x", 1, false), attempt("y", 0, true), attempt("y", 1, false)],
-});
-const results: ExperimentResults = {
-  ...noResults,
-  outcomes: [
-    outcomesOf("base", 1, greedy, [0, 0, 0, 3]),
-    outcomesOf("rft", 1, greedy, [1, 0, 0, 0]),
-    outcomesOf("mucode", 1, { ...greedy, turns: 6 }, [1, 2, 0, null]),
-    outcomesOf("mucode", 1, bestOfFive, [1, 2, 3, 0]),
-  ],
-  examined: [examined("train"), examined("held-out")],
-  firstCandidates: [
-    {
-      arm: "mucode",
-      seed: 1,
-      showPublicTests: false,
-      candidates: [[{ outcome: true, passesPublicTests: true, scores: { "bradley-terry": null } }], null, null, null],
-    },
-  ],
-  learningCurves: [
-    { arm: "mucode", seed: 1, iteration: 1, of: "generator", steps: 2, points: [{ step: 1, loss: 0.5 }] },
-  ],
-  costs: [
-    {
-      arm: "mucode",
-      seed: 1,
-      stage: "seed-1/mucode/rollouts",
-      kind: "rollouts",
-      shared: false,
-      seconds: 60,
-      tokens: 1234,
-      programs: 5,
-    },
-  ],
-  recoverability: [{ arm: "base", seed: 1, turnIndex: 0, states: 10, solved: 4 }],
-};
-const html = renderExperimentHtml(summarizeExperiment(results, madeUpInfo));
+const html = renderExperimentHtml(summarizeExperiment(madeUpResults, madeUpInfo));
 const emptyHtml = renderExperimentHtml(summarizeExperiment(noResults, madeUpInfo));
 
 /** Names of elements that are closed in the wrong order or not at all; the page is written as XHTML. */
@@ -116,7 +67,7 @@ describe("the page", () => {
 });
 
 describe("the text", () => {
-  const text = renderExperimentText(summarizeExperiment(results, madeUpInfo));
+  const text = renderExperimentText(summarizeExperiment(madeUpResults, madeUpInfo));
 
   it("shows measured rates beside the paper's", () => {
     const line = text.split("\n").find((one) => one.startsWith("µCode, 2 iterations") && one.includes("62.1"));

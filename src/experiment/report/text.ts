@@ -7,7 +7,8 @@ import type { ExperimentSummary } from "./summary.ts";
 import { solveRateTables, type ReportTable } from "./tables.ts";
 import { costTables, recoverabilityTable, verifierTables } from "./verifier-tables.ts";
 
-export function renderExperimentText(summary: ExperimentSummary): string {
+/** Tables are made for `width`; sentences are not broken. */
+export function renderExperimentText(summary: ExperimentSummary, width?: number): string {
   const { info, claims } = summary;
   const tables = [
     verdictTable(claims),
@@ -21,7 +22,7 @@ export function renderExperimentText(summary: ExperimentSummary): string {
   return [
     `${info.name}: ${describeScope(summary)}`,
     KEY.map(([term, meaning]) => `${term.padEnd(14)}  ${meaning}`).join("\n"),
-    ...tables.map(renderTableText),
+    ...tables.map((table) => renderTableText(table, width)),
     VERDICT_RULE,
   ].join("\n\n");
 }
@@ -39,6 +40,6 @@ export const VERDICT_RULE = `A claim holds when the interval of each deciding co
   1,
 )} points, the smallest gain worth having, fixed before the experiment was run as about the smallest that the paper reports as an advantage (1.7 points, PT to PT+LV). Otherwise it cannot be told from these results.`;
 
-function renderTableText({ title, columns, rows, note }: ReportTable): string {
-  return [title, renderTable({ columns, rows }), ...(note === undefined ? [] : [note])].join("\n");
+function renderTableText({ title, columns, rows, note }: ReportTable, width?: number): string {
+  return [title, renderTable({ columns, rows, width }), ...(note === undefined ? [] : [note])].join("\n");
 }

@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { untilComputing } from "../../../test/computing.ts";
@@ -168,6 +168,23 @@ describe("processes and images of the Pyodide sandbox", () => {
       const cold = await createPyodideSandbox({ workers: 1, snapshotDirectory: join(directory, "file", "below") });
       expect(await cold.run(job("", ["1 + 1"]))).toMatchObject({ kind: "finished", calls: [{ encoded: "q2/1" }] });
       await cold.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  test("a new image pushes out those that were not used for longest", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "mucode-snapshots-"));
+    try {
+      for (let age = 1; age <= 9; age++) {
+        const file = join(directory, `${age}.snapshot`);
+        await writeFile(file, "image");
+        const used = new Date(Date.now() - age * 60_000);
+        await utimes(file, used, used);
+      }
+      const made = await ensureSnapshot("def step(text):\n    return text\n", directory);
+      const kept = [1, 2, 3, 4, 5, 6].map((age) => `${age}.snapshot`);
+      expect((await readdir(directory)).toSorted()).toEqual([...kept, basename(made!)].toSorted());
     } finally {
       await rm(directory, { recursive: true });
     }

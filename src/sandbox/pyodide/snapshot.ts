@@ -4,13 +4,14 @@
  * the folder cannot be used, interpreters start cold.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pyodideFolder, spawnHost } from "./interpreter-process.ts";
 
-const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
+/** Images kept beside a new one: those of a few versions of Node and mucode, two or three each, of 10 to 15 MB. */
+const MOST_KEPT = 6;
 const MAKE_TIMEOUT_MS = 120_000;
 
 /** `$XDG_CACHE_HOME/mucode/pyodide`, else `~/.cache/mucode/pyodide`. */
@@ -32,7 +33,10 @@ export async function interpreterKey(source: string): Promise<string> {
 /** Path of the image for `source`, made if missing; `undefined` when it can neither be read nor written. */
 export async function ensureSnapshot(source: string, directory: string): Promise<string | undefined> {
   const path = join(directory, `${await interpreterKey(source)}-${process.versions.v8}.snapshot`);
-  if (await isFile(path)) return path;
+  if (await isFile(path)) {
+    await markUsed(path);
+    return path;
+  }
   const temporary = `${path}.${process.pid}.${randomUUID()}`;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -48,13 +52,24 @@ export async function ensureSnapshot(source: string, directory: string): Promise
   }
 }
 
-/** Images of earlier versions, and what interrupted starts left behind, go after a month. */
+/** Whether it is worth keeping is known by its time. */
+async function markUsed(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => undefined);
+}
+
+/** Keeps the images used last. What interrupted starts left behind are among the others soon. */
 async function removeOld(directory: string, kept: string): Promise<void> {
+  const images: { path: string; usedMs: number }[] = [];
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
     if (path === kept || !name.includes(".snapshot")) continue;
-    if (Date.now() - (await stat(path)).mtimeMs > MAX_AGE_MS) await rm(path, { force: true });
+    // Another process may be tidying up as well.
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) images.push({ path, usedMs: found.mtimeMs });
   }
+  const oldest = images.toSorted((a, b) => b.usedMs - a.usedMs).slice(MOST_KEPT);
+  for (const { path } of oldest) await rm(path, { force: true });
 }
 
 async function isFile(path: string): Promise<boolean> {
