@@ -1,4 +1,7 @@
 /** The library: the commands as functions, and the parts they are made of. */
+// oxlint-disable-next-line import/no-unassigned-import -- it refuses a runtime that cannot run the rest
+import "./require-runtime.ts";
+
 export { evaluate, type EvaluateOptions, type EvaluateReport } from "./api/evaluate.ts";
 export { collectTrajectories, type CollectOptions, type CollectReport } from "./api/collect-trajectories.ts";
 export { runPaperMini, type ExperimentOptions, type ExperimentReport } from "./api/experiment.ts";

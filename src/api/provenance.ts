@@ -8,13 +8,14 @@ const packageFile = new URL("../../package.json", import.meta.url);
 const packageJson = JSON.parse(readFileSync(packageFile, "utf8")) as {
   version: string;
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
 };
 
 /** Versions that can change a result. */
 export const versions: Readonly<Record<string, string>> = {
   mucode: packageJson.version,
   node: process.versions.node,
-  "onnxruntime-node": packageJson.dependencies["onnxruntime-node"]!,
+  "onnxruntime-node": packageJson.peerDependencies["onnxruntime-node"]!,
   pyodide: packageJson.dependencies["pyodide"]!,
 };
 

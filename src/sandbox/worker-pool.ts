@@ -3,7 +3,7 @@
  * all killed by `close`. A job whose worker died runs again in another; one that hit its wall-clock limit runs again
  * with no other job beside it before that counts. Knows nothing about what a job is.
  */
-import { SandboxError } from "../errors.ts";
+import { ConfigError, SandboxError } from "../errors.ts";
 
 /** `died`: the worker failed and nothing is known about the job; `slow`: the clock on the wall stopped it. */
 export type WorkerOutcome<Outcome> =
@@ -24,7 +24,10 @@ export interface Worker<Job, Outcome> {
 export interface WorkerPoolOptions<Job, Outcome> {
   /** At least 1. */
   readonly workers: number;
-  /** `isLastAttempt`: a start that fails now is not tried again. @throws SandboxError */
+  /**
+   * `isLastAttempt`: a start that fails now is not tried again.
+   * @throws SandboxError, or ConfigError where trying again is no use
+   */
   start(isLastAttempt: boolean): Promise<Worker<Job, Outcome>>;
 }
 
@@ -83,7 +86,7 @@ export function createWorkerPool<Job, Outcome>(options: WorkerPoolOptions<Job, O
         if (closed) await started.kill();
         return started;
       } catch (error) {
-        if (attempt >= START_ATTEMPTS || closed) throw error;
+        if (attempt >= START_ATTEMPTS || closed || error instanceof ConfigError) throw error;
       }
     }
   }

@@ -17,6 +17,7 @@ import {
 import type { Decoder } from "./decoder.ts";
 import { GradientExchange } from "./gradient-exchange.ts";
 import { findKernels, type Kernels } from "./kernels/addon.ts";
+import { onnxRuntime } from "./onnx-runtime.ts";
 import { KernelDecoder } from "./kernels/kernel-decoder.ts";
 import { SharedExchange } from "./kernels/shared-exchange.ts";
 import { initializeParameters, layoutParameters, validateLlamaConfig, type LlamaConfig } from "./llama-parameters.ts";
@@ -80,6 +81,8 @@ export class Replica {
   ): Promise<Replica> {
     const { threads, shared, onNotice } = options;
     const kernels = findKernels();
+    // Whoever must install it learns so before anything is read or computed.
+    if (!kernels) onnxRuntime();
     if ("directory" in source) {
       const { directory, ...how } = source;
       const reading = { ...how, threads, memory: { kernels, shared }, ...(onNotice && { onNotice }) };

@@ -1,6 +1,7 @@
 /** ONNX Runtime sessions with the engine's settings. The only place that names the runtime's options. */
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { EngineError } from "../../errors.ts";
+import { onnxRuntime } from "./onnx-runtime.ts";
 import { insideRuntime } from "./runtime-gate.ts";
 
 export type Feeds = Record<string, Tensor>;
@@ -22,8 +23,9 @@ export async function openSession(model: Uint8Array, options: { readonly threads
     // spin instead cost the model more than half of its speed.
     extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
   };
+  const { InferenceSession: runtime } = onnxRuntime();
   try {
-    return await insideRuntime(() => InferenceSession.create(model, settings));
+    return await insideRuntime(() => runtime.create(model, settings));
   } catch (error) {
     throw new EngineError("ONNX Runtime refused the model's graph", { modelBytes: model.length }, { cause: error });
   }
@@ -69,6 +71,7 @@ export async function runInto(
   }
 }
 
-export const floatTensor = (data: Float32Array, shape: readonly number[]): Tensor => new Tensor("float32", data, shape);
+export const floatTensor = (data: Float32Array, shape: readonly number[]): Tensor =>
+  new (onnxRuntime().Tensor)("float32", data, shape);
 export const integerTensor = (data: BigInt64Array, shape: readonly number[]): Tensor =>
-  new Tensor("int64", data, shape);
+  new (onnxRuntime().Tensor)("int64", data, shape);

@@ -3,7 +3,8 @@
  * code generation from strings, and with read access to nothing but Pyodide's files, these scripts and the snapshot.
  *
  * Messages in: `{ prepare: { source, snapshotPath?, makeSnapshot? } }` once, then jobs
- * `{ id, steps, memoryBytes, stdin? }`. Messages out: `{ ready: true }`; per step `{ id, step, frame }` as soon as it is
+ * `{ id, steps, memoryBytes, stdin? }`. Messages out: `{ ready: true }`, or `{ missingWall }` where one of these is not
+ * there; per step `{ id, step, frame }` as soon as it is
  * done; then `{ id, done: true, cpuMs, retire, stdout? }`, with `stdout` where there was `stdin`. `retire` asks for this process to be replaced. After every job the
  * interpreter's whole memory is copied back and its file system emptied, so no job sees another.
  */
@@ -11,6 +12,7 @@
 import fs from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
+import { findMissingWall } from "../walls.mjs";
 import { freezeFileSystem } from "./file-system.mjs";
 import { ExitError, SealedError, installSeal } from "./seal.mjs";
 
@@ -26,6 +28,7 @@ const MAX_KEPT_GROWTH = 64 * 2 ** 20;
 /** The same for the whole process: deep recursion leaves V8's stack in memory. */
 const MAX_KEPT_RESIDENT_GROWTH = 192 * 2 ** 20;
 const PY_EVAL_FILE_INPUT = 257;
+const missingWall = findMissingWall();
 
 process.on("disconnect", () => exit(0));
 // An interrupt from the terminal reaches the whole group; what it means is for the parent to say.
@@ -222,6 +225,11 @@ let run;
 process.on("message", async (/** @type {any} */ message) => {
   if (run) {
     run(message);
+    return;
+  }
+  if (missingWall !== undefined) {
+    send({ missingWall });
+    if (message.prepare?.makeSnapshot) exit(1);
     return;
   }
   try {

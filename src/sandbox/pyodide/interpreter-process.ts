@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
 import { spawnNode } from "../spawn-node.ts";
 import { isOverWallLimit } from "../wall-limit.ts";
+import { missingWallError } from "../missing-wall.ts";
 import { type CpuClock, createCpuClock } from "./cpu-clock.ts";
 import { type JobEnd, type JobProgress, readMessage } from "./job-messages.ts";
 
@@ -70,7 +71,8 @@ export function spawnHost(readable: readonly string[], stdout: "ignore" | "pipe"
   const permission = process.allowedNodeEnvironmentFlags.has("--permission")
     ? "--permission"
     : "--experimental-permission";
-  const allowed = [join(folder, "*"), join(dirname(hostPath), "*"), ...readable];
+  const walls = join(dirname(dirname(hostPath)), "walls.mjs");
+  const allowed = [join(folder, "*"), join(dirname(hostPath), "*"), walls, ...readable];
   return spawnNode(
     [
       "--no-warnings",
@@ -85,7 +87,10 @@ export function spawnHost(readable: readonly string[], stdout: "ignore" | "pipe"
   );
 }
 
-/** Starts an interpreter and waits until it takes jobs. @throws SandboxError when it does not get ready. */
+/**
+ * Starts an interpreter and waits until it takes jobs.
+ * @throws SandboxError when it does not get ready, ConfigError where one of its walls is missing.
+ */
 export async function startInterpreter(options: InterpreterOptions): Promise<InterpreterProcess> {
   const { source, snapshotPath } = options;
   const child = spawnHost(snapshotPath === undefined ? [] : [snapshotPath], "ignore");
@@ -96,12 +101,16 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Int
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => fail("did not get ready in time"), START_TIMEOUT_MS);
     function fail(reason: string): void {
+      refuse(new SandboxError(`The Python interpreter could not be started: ${reason}`, { snapshotPath }));
+    }
+    function refuse(error: Error): void {
       clearTimeout(timer);
       child.removeAllListeners("message");
       child.kill("SIGKILL");
-      reject(new SandboxError(`The Python interpreter could not be started: ${reason}`, { snapshotPath }));
+      reject(error);
     }
-    child.once("message", (message: { ready?: unknown; failed?: unknown }) => {
+    child.once("message", (message: { ready?: unknown; failed?: unknown; missingWall?: unknown }) => {
+      if (typeof message.missingWall === "string") return refuse(missingWallError("Python", message.missingWall));
       if (message.ready !== true) return fail(String(message.failed).slice(0, 500));
       clearTimeout(timer);
       resolve();

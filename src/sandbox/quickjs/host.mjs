@@ -3,13 +3,14 @@
  * environment, without code generation from strings, and with read access to nothing but QuickJS and these scripts.
  *
  * Messages in: `{ prepare: { boot, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
- * `{ ready: true }`; per step `{ id, step, frame }` as soon as it is done; then `{ id, done: true, cpuMs }`. Steps are a
- * letter and a text: `I` standard input, `B` preamble, `P` program, `M` a statement below it that may throw, `S` setup
- * code, `C` and `T` a call in canonical or typed encoding, `O` (no text) asks for what was printed; in a trusted process,
- * plain texts for the function that `boot` evaluates to.
+ * `{ ready: true }`, or `{ missingWall }` where one of these is not there; per step `{ id, step, frame }` as soon as it is
+ * done; then `{ id, done: true, cpuMs }`. Steps are a letter and a text: `I` standard input, `B` preamble, `P` program, `M`
+ * a statement below it that may throw, `S` setup code, `C` and `T` a call in canonical or typed encoding, `O` (no text)
+ * asks for what was printed; in a trusted process, plain texts for the function that `boot` evaluates to.
  * Frames are JSON arrays; one that starts with `!` is the last.
  */
 import { Worker } from "node:worker_threads";
+import { findMissingWall } from "../walls.mjs";
 import { compileInterpreter, createInstance, openRealm } from "./instance.mjs";
 
 /** @typedef {import("./instance.mjs").Instance} Instance */
@@ -33,6 +34,7 @@ new Worker(new URL("../pyodide/watchdog.mjs", import.meta.url), {
   stdin: false,
 }).unref();
 
+const missingWall = findMissingWall();
 const wasmModule = await compileInterpreter();
 
 let boot = "";
@@ -206,6 +208,7 @@ function dropGlobals() {
 let prepared = false;
 process.on("message", async (/** @type {any} */ message) => {
   if (prepared) return run(message);
+  if (missingWall !== undefined) return send({ missingWall });
   prepared = true;
   ({ boot, trusted } = message.prepare);
   try {

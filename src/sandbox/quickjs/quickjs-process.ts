@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SandboxError } from "../../errors.ts";
 import { isOverWallLimit } from "../wall-limit.ts";
+import { missingWallError } from "../missing-wall.ts";
 import { createCpuClock } from "../pyodide/cpu-clock.ts";
 import { spawnNode } from "../spawn-node.ts";
 
@@ -85,7 +86,10 @@ function foldersOf(name: string, from: string): string[] {
   }
 }
 
-/** Starts a process and waits until it takes jobs. @throws SandboxError when it does not get ready. */
+/**
+ * Starts a process and waits until it takes jobs.
+ * @throws SandboxError when it does not get ready, ConfigError where one of its walls is missing.
+ */
 export async function startQuickjsProcess(options: QuickjsProcessOptions): Promise<QuickjsProcess> {
   const child = spawnHost();
   const gone = new Promise<void>((resolve) => {
@@ -95,12 +99,16 @@ export async function startQuickjsProcess(options: QuickjsProcessOptions): Promi
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => fail("did not get ready in time"), START_TIMEOUT_MS);
     function fail(reason: string): void {
+      refuse(new SandboxError(`The QuickJS process could not be started: ${reason}`));
+    }
+    function refuse(error: Error): void {
       clearTimeout(timer);
       child.removeAllListeners("message");
       child.kill("SIGKILL");
-      reject(new SandboxError(`The QuickJS process could not be started: ${reason}`));
+      reject(error);
     }
-    child.once("message", (message: { ready?: unknown; failed?: unknown }) => {
+    child.once("message", (message: { ready?: unknown; failed?: unknown; missingWall?: unknown }) => {
+      if (typeof message.missingWall === "string") return refuse(missingWallError("QuickJS", message.missingWall));
       if (message.ready !== true) return fail(String(message.failed).slice(0, 500));
       clearTimeout(timer);
       resolve();
