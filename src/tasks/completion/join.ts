@@ -1,10 +1,7 @@
 /** Joins a piece of code to a task's prompt where the prompt is itself the beginning of the program. */
-import type { Definition, SourceReader } from "../source/grammar.ts";
+import { MAX_LENGTH, type Definition, type SourceReader } from "../source/grammar.ts";
 import { blankText, LineState } from "../source/line-state.ts";
-import type { Task } from "../task.ts";
 import { findBlocks } from "./fences.ts";
-
-export type JoinedTask = Pick<Task, "prompt" | "entryPoint" | "language">;
 
 /** What a piece of code comes to. */
 export interface Joined {
@@ -20,29 +17,29 @@ export interface Joined {
  * completes the prompt's definition follows the prompt; where models lose its indentation, that is given back. Of these
  * readings the first one that is a program counts. A piece that is none of this stays as it is.
  */
-export function joinToPrompt(task: JoinedTask, piece: string, reader: SourceReader): Joined {
-  const { entryPoint } = task;
-  if (entryPoint === undefined) return { program: piece };
-  const prompt = promptCode(task, entryPoint, reader);
+export function joinToPrompt(piece: string, { entryPoint, prompt, reader }: JoinParts): Joined {
   const own = ownDefinition(piece, { entryPoint, prompt, reader });
   if (prompt === undefined) return own ?? { program: piece };
   const beginsInside = /^[ \t]/.test(firstLine(piece)) || /^(?:return|yield)\b/.test(firstLine(piece));
   if (own !== undefined && !(beginsInside && !own.isWholeIndented) && !own.isBroken) return own;
-  const body = completedBody(piece, { entryPoint, prompt, reader });
+  const body = piece.length > MAX_LENGTH ? undefined : completedBody(piece, { entryPoint, prompt, reader });
   if (body !== undefined) return body;
   if (own !== undefined) return own;
   // An attempt at the body, with errors of its own.
   return beginsInside ? { program: continued(prompt, piece), definition: "whole", isBody: true } : { program: piece };
 }
 
-interface JoinParts {
+export interface JoinParts {
   readonly entryPoint: string;
-  readonly prompt: string;
+  /** What {@link promptCode} gives. */
+  readonly prompt: string | undefined;
   readonly reader: SourceReader;
 }
 
-/** The beginning of a program in the prompt, from code alone or from a block among words. */
-function promptCode({ prompt }: JoinedTask, entryPoint: string, reader: SourceReader): string | undefined {
+type PromptParts = JoinParts & { readonly prompt: string };
+
+/** The beginning of a program in a prompt, from code alone or from a block among words; `undefined` where there is none. */
+export function promptCode(prompt: string, entryPoint: string, reader: SourceReader): string | undefined {
   const text = prompt.replace(/\r\n?/g, "\n");
   const isStub = (code: string): boolean => reader.definition(code, entryPoint) === "stub";
   const block = /^ {0,3}(?:```|~~~)/m.test(text)
@@ -59,10 +56,7 @@ type Own = Joined & {
   readonly isBroken: boolean;
 };
 
-function ownDefinition(
-  piece: string,
-  { entryPoint, prompt, reader }: Omit<JoinParts, "prompt"> & { readonly prompt: string | undefined },
-): Own | undefined {
+function ownDefinition(piece: string, { entryPoint, prompt, reader }: JoinParts): Own | undefined {
   const straight = dedent(piece);
   const isWholeIndented = straight !== piece;
   // A body may define a function of the same name; then it has statements beside it.
@@ -74,10 +68,7 @@ function ownDefinition(
 }
 
 /** The piece after what the prompt has before the definition. */
-function withHead(
-  piece: string,
-  { entryPoint, prompt, reader }: Omit<JoinParts, "prompt"> & { readonly prompt: string | undefined },
-): string {
+function withHead(piece: string, { entryPoint, prompt, reader }: JoinParts): string {
   if (prompt === undefined) return piece;
   const head = prompt.slice(0, reader.definitionStart(prompt, entryPoint) ?? 0);
   // Words before a function are no part of a program.
@@ -105,7 +96,7 @@ function withoutDuplicates(head: string, piece: string, reader: SourceReader): s
 }
 
 /** The prompt with the piece as the body of its definition; `undefined` where that is no program. */
-function completedBody(piece: string, parts: JoinParts): Joined | undefined {
+function completedBody(piece: string, parts: PromptParts): Joined | undefined {
   const { entryPoint, prompt, reader } = parts;
   let beginning: Joined | undefined;
   for (const program of bodies(piece, parts)) {
@@ -125,7 +116,7 @@ function goesOnInside(program: string, prompt: string): boolean {
   return !added.startsWith("\n") || /^\s*\n[ \t]+\S/.test(added);
 }
 
-function* bodies(piece: string, { prompt, entryPoint, reader }: JoinParts): Generator<string> {
+function* bodies(piece: string, { prompt, entryPoint, reader }: PromptParts): Generator<string> {
   yield continued(prompt, piece);
   // The prompt may end in the middle of a line.
   if (!prompt.endsWith("\n") && !piece.startsWith("\n")) yield prompt + piece;

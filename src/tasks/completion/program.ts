@@ -4,7 +4,7 @@ import type { Task } from "../task.ts";
 import { findBlocks, type Block } from "./fences.ts";
 import { readInfoString, type BlockLanguage } from "./info-string.ts";
 import { withCompanions } from "./companions.ts";
-import { joinToPrompt, type Joined } from "./join.ts";
+import { joinToPrompt, promptCode, type Joined } from "./join.ts";
 import { betweenWords, findCode, inlineCode } from "./prose.ts";
 import { splitReasoning } from "./reasoning.ts";
 
@@ -46,19 +46,26 @@ const READS_INPUT = {
   javascript: /\bstdin\b|\breadline\b|\breadFileSync\b|\bDeno\.read|\bBun\.stdin/,
 } as const;
 
+/** Only so many blocks, and pieces between them, are looked at, from the last. */
+const MAX_PIECES = 200;
+
 class CompletionReader {
   readonly #task: CompletedTask;
   readonly #reader: SourceReader;
+  readonly #prompt: string | undefined;
 
   constructor(task: CompletedTask) {
     this.#task = task;
     this.#reader = new SourceReader(task.language);
+    const { prompt, entryPoint } = task;
+    this.#prompt = entryPoint === undefined ? undefined : promptCode(prompt, entryPoint, this.#reader);
   }
 
   read(text: string): string | null {
     const whole = this.#candidate(withOneEnd(text));
     if (this.#isProgramAlone(whole)) return whole.program;
-    const { blocks, outside } = findBlocks(text, this.#reader);
+    const found = findBlocks(text, this.#reader);
+    const [blocks, outside] = [found.blocks.slice(-MAX_PIECES), found.outside.slice(-MAX_PIECES)];
     const own = blocks.filter(({ language }) => this.#isOwn(language));
     // Of equal scores an earlier group counts, and in a group the last.
     const best = bestOf([
@@ -85,8 +92,9 @@ class CompletionReader {
   }
 
   #candidate(piece: string): Candidate {
-    if (this.#task.entryPoint === undefined) return { program: piece, score: this.#scoreOfRun(piece) };
-    const joined = joinToPrompt(this.#task, piece, this.#reader);
+    const { entryPoint } = this.#task;
+    if (entryPoint === undefined) return { program: piece, score: this.#scoreOfRun(piece) };
+    const joined = joinToPrompt(piece, { entryPoint, prompt: this.#prompt, reader: this.#reader });
     return { ...joined, score: this.#scoreOf(joined) };
   }
 

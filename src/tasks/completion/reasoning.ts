@@ -1,5 +1,8 @@
 /** Divides what a model wrote into what it thought and what it answered. */
 
+import { MAX_LENGTH, SourceReader } from "../source/grammar.ts";
+import { findBlocks } from "./fences.ts";
+
 /** How models mark a thought: words before it and words after it. */
 interface Marks {
   readonly opening: RegExp;
@@ -31,6 +34,9 @@ const MARKS: readonly Marks[] = [
   { opening: /^analysis(?=[A-Z\s])(?=[^]*assistantfinal)/, closing: /assistantfinal/g },
 ];
 
+/** Some models think again right after a thought; so often it is followed. */
+const MAX_THOUGHTS = 10;
+
 export interface Answer {
   /** What is left without the thought. */
   readonly text: string;
@@ -45,8 +51,7 @@ export interface Answer {
  */
 export function splitReasoning(completion: string): Answer {
   let answer: Answer = { text: completion };
-  // Some models think again right after a thought.
-  for (let count = 0; count < 100; count++) {
+  for (let count = 0; count < MAX_THOUGHTS; count++) {
     const next = splitFirst(answer.text);
     if (next.reasoning === undefined) break;
     const reasoning = [answer.reasoning, next.reasoning].filter(Boolean).join("\n");
@@ -56,7 +61,7 @@ export function splitReasoning(completion: string): Answer {
 }
 
 /** A text with more closing marks than this is no thought and answer. */
-const MAX_CLOSINGS = 50;
+const MAX_CLOSINGS = 5;
 
 const HARMONY_END = /<\|(?:return|end)\|>\s*$/;
 
@@ -92,14 +97,22 @@ function isUnquoted(text: string, { from, to }: Span): boolean {
   return !/["'`]/.test(text.slice(Math.max(0, from - 1), from) + text.slice(to, to + 1));
 }
 
-/** Where no opening was seen, the mark has to end or begin a line, and may not stand in a fenced block. */
+/** Where no opening was seen, the mark has to end or begin a line, and may not be part of a program. */
 function endsThoughtOfPrompt(text: string, span: Span): boolean {
-  const before = text.slice(0, span.from);
-  const after = text.slice(span.to);
-  if (!/^[ \t]*(?:\r?\n|$)/.test(after) && !/(?:^|\n)$/.test(before)) return false;
-  const insideFence = (before.match(/^ {0,3}```/gm)?.length ?? 0) % 2 === 1;
-  const nextFence = /^ {0,3}```[ \t]*(.*)$/m.exec(after);
-  return isUnquoted(text, span) && !(insideFence && nextFence?.[1] === "");
+  const endsLine = /^[ \t]*(?:\r?\n|$)/.test(text.slice(span.to, span.to + 100));
+  const beginsLine = span.from === 0 || text[span.from - 1] === "\n";
+  return (endsLine || beginsLine) && isUnquoted(text, span) && !isInProgram(text, text.slice(span.from, span.to));
+}
+
+/** Whether a program in the text, with a fence around it or without, has the mark in one of its strings or comments. */
+function isInProgram(text: string, mark: string): boolean {
+  if (text.length > MAX_LENGTH) return false;
+  const lines = text.replace(/\r\n?/g, "\n");
+  return (["python", "javascript"] as const).some((language) => {
+    const reader = new SourceReader(language);
+    const isProgram = (program: string): boolean => program.includes(mark) && reader.parses(program);
+    return isProgram(lines) || findBlocks(lines, reader).blocks.some(({ text: block }) => isProgram(block));
+  });
 }
 
 /** The first line keeps its indentation: it may go on from the prompt. */

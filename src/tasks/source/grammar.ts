@@ -57,7 +57,7 @@ export interface Parsed {
 const UNREAD: Parsed = { errorAt: 0 };
 
 /** Longest text that is parsed, in characters: no program of a task comes near it. */
-const MAX_LENGTH = 100_000;
+export const MAX_LENGTH = 100_000;
 
 /** Characters read more than once for one completion, so that hostile text costs bounded time. */
 const MAX_READ = 400_000;

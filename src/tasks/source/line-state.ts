@@ -11,6 +11,9 @@ type Open =
 const BEFORE_REGEX =
   /(?:^|[(,=:[!&|?{};+\-*%<>~^])$|(?:^|[^\w$.])(?:return|typeof|case|in|of|delete|void|do|else|throw)$/;
 
+/** Of the words in {@link BEFORE_REGEX}, with the character before it and spaces behind it. */
+const LONGEST_WORD = 16;
+
 /** Longest regular expression of JavaScript that is looked for, in characters. */
 const MAX_REGEX = 1000;
 
@@ -36,6 +39,8 @@ export class LineState {
   /** Reads one line (without its line break); gives it with strings and comments made spaces, of the same length. */
   read(line: string): string {
     const code: string[] = [];
+    /** The last characters of code, which decide what a slash means. */
+    let before = "";
     let at = 0;
     const blank = (count: number): void => {
       code.push(" ".repeat(Math.min(count, line.length - at)));
@@ -45,9 +50,11 @@ export class LineState {
       const open = this.#open.at(-1);
       if (open?.kind === "text") {
         blank(this.#inText(line, at, open));
+        // A string is an operand; before a comment nothing changes.
+        if (open.end.length === 1) before = "x";
         continue;
       }
-      const text = this.#textAt(line, at, code);
+      const text = this.#textAt(line, at, before);
       if (text === "rest") {
         blank(line.length - at);
       } else if (text !== undefined) {
@@ -56,6 +63,7 @@ export class LineState {
       } else {
         this.#countBraces(line[at] as string);
         code.push(line[at] as string);
+        before = `${before}${line[at]}`.slice(-LONGEST_WORD);
         at++;
       }
     }
@@ -82,7 +90,7 @@ export class LineState {
   #textAt(
     line: string,
     at: number,
-    code: readonly string[],
+    before: string,
   ): { readonly length: number; readonly end: string; readonly raw?: boolean } | "rest" | undefined {
     const character = line[at] as string;
     if (this.#language === "python") {
@@ -94,7 +102,7 @@ export class LineState {
     if (line.startsWith("//", at)) return "rest";
     if (line.startsWith("/*", at)) return { length: 2, end: "*/", raw: true };
     if (character === '"' || character === "'" || character === "`") return { length: 1, end: character };
-    if (character === "/" && beginsRegex(code)) {
+    if (character === "/" && BEFORE_REGEX.test(before.trimEnd())) {
       const rest = line.slice(at, at + MAX_REGEX);
       const length = /^\/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\[])+\//.exec(rest)?.[0].length;
       // A regular expression is an operand; what follows its last slash is read as code again.
@@ -116,11 +124,6 @@ export class LineState {
     if (open?.kind !== "text" || open.end.length > 1 || open.end === "`") return;
     if (!/(?:^|[^\\])(?:\\\\)*\\$/.test(line)) this.#open.pop();
   }
-}
-
-function beginsRegex(code: readonly string[]): boolean {
-  // The last word or operator decides; comments and strings before it are spaces already.
-  return BEFORE_REGEX.test(code.slice(-40).join("").trimEnd());
 }
 
 /** The source with strings and comments made spaces; same length, same lines. */
