@@ -1,5 +1,6 @@
 // Solves one task of the built-in suite by multi-turn best-of-N search, and shows the search as it goes.
-// Run it from the repository after `npm ci`: node examples/solve.mjs [BASE_URL]
+// Run it from a clone after `npm ci`: node examples/solve.mjs [BASE_URL]
+// or where the package is installed: node node_modules/mucode/examples/solve.mjs
 // Without a server's address (say http://127.0.0.1:8000/v1) the shipped model writes the programs.
 import { fileURLToPath } from "node:url";
 import {

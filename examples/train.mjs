@@ -1,5 +1,6 @@
 // Trains on a few tasks of the built-in suite and prints how often held-out tasks are solved.
-// Run it from the repository after `npm ci`: node examples/train.mjs [DIRECTORY]
+// Run it from a clone after `npm ci`: node examples/train.mjs [DIRECTORY]
+// or where the package is installed: node node_modules/mucode/examples/train.mjs
 import { train } from "mucode";
 
 const report = await train({

@@ -54,7 +54,9 @@ async function tryOut(manager, tarball) {
   const adding = manager.startsWith("npm") ? "install" : "add";
   const installed = await manage([adding, tarball]);
   succeeded(installed);
-  assert.doesNotMatch(`${installed.stdout}\n${installed.stderr}`, /\bwarn/i);
+  // Of the settings of whoever runs this a newer npm may not know all.
+  const said = `${installed.stdout}\n${installed.stderr}`.replaceAll(/^npm warn Unknown (env|user) config .*$/gm, "");
+  assert.doesNotMatch(said, /\bwarn/i);
   const modules = join(project, "node_modules");
   const bytes = await sizeOf(modules);
   assert.ok(bytes < MOST_BYTES, `${bytes} bytes are installed`);
