@@ -2,7 +2,7 @@
  * The process that runs JavaScript programs in QuickJS, one at a time. Started by `quickjs-process.ts` with an empty
  * environment, without code generation from strings, and with read access to nothing but QuickJS and these scripts.
  *
- * Messages in: `{ prepare: { boot, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
+ * Messages in: `{ prepare: { boot, world, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
  * `{ ready: true }`; per step `{ id, step, frame }` as soon as it is done; then `{ id, done: true, cpuMs }`. Steps are a
  * letter and a text: `I` standard input, `P` program, `S` setup code, `C` and `T` a call in canonical or typed encoding,
  * `O` (no text) asks for what was printed; in a trusted process, plain texts for the function that `boot` evaluates to.
@@ -35,6 +35,7 @@ new Worker(new URL("../pyodide/watchdog.mjs", import.meta.url), {
 const wasmModule = await compileInterpreter();
 
 let boot = "";
+let world = "";
 let trusted = false;
 /** The next program's instance, made while nothing else is to be done. @type {{ bytes: number, instance: Promise<Instance> } | null} */
 let next = null;
@@ -69,6 +70,8 @@ function programSteps({ runtime, context, booted }, isLate) {
     if (isLate()) throw new TimedOut();
     throw new OutOfMemory();
   }
+  ask(named("worldFrom"), context.newString(world));
+
   /** @type {(error: Handle) => string} */
   function describe(error) {
     if (isLate()) throw new TimedOut();
@@ -200,7 +203,7 @@ let prepared = false;
 process.on("message", async (/** @type {any} */ message) => {
   if (prepared) return run(message);
   prepared = true;
-  ({ boot, trusted } = message.prepare);
+  ({ boot, world, trusted } = message.prepare);
   try {
     // Compiles what the first program would otherwise wait for.
     const realm = openRealm(await createInstance(wasmModule, 2 ** 24), {
