@@ -12,7 +12,7 @@ const readJson = async (name: string): Promise<any> => JSON.parse(await readFile
 it("no package of the lock file is one whose install script npm would run", async () => {
   const { packages } = (await readJson("package-lock.json")) as { packages: Record<string, object> };
   const flagged = Object.keys(packages).filter((path) => "hasInstallScript" in packages[path]!);
-  expect(flagged, "delete hasInstallScript from these entries: docs/decisions/0015").toEqual([]);
+  expect(flagged, "delete hasInstallScript from these entries: docs/decisions/0016").toEqual([]);
 });
 
 it("the package has no script that npm runs, or warns of, where it is installed", async () => {

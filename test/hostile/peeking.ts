@@ -205,6 +205,7 @@ def solve(x):
       "searches its own memory",
       python`
 import ctypes
+id = lambda o: int(object.__repr__(o).rpartition(' at ')[2][:-1], 16)
 def solve(x):
     words = [word.encode() for word in WANTED]
     for address in range(id(x) - (1 << 20), id(x) + (1 << 20), 1 << 12):

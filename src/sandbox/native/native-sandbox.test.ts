@@ -245,6 +245,8 @@ def large_stack():
 import ctypes, gc, sys
 word = ('zebra-' + 'QUINCE'.lower() + '-').encode()
 libc = ctypes.CDLL(None, use_errno=True)
+def id(o):
+    return int(object.__repr__(o).rpartition(' at ')[2][:-1], 16)
 def scan():
     hits = 0
     buffer = ctypes.create_string_buffer(4096)

@@ -8,17 +8,20 @@ import { createRunner } from "./runner.mjs";
 import { createUrl } from "./url.mjs";
 import { createWeb } from "./web.mjs";
 
-/** Texts that the runner evaluates when a program needs them. Each makes what it stands for. */
-const SOURCES = {
+/**
+ * Expressions that the runner evaluates when a program needs them, as JSON. They are handed to the realm as one string: to
+ * read them as part of the runner's source would take longer than most programs do.
+ */
+export const WORLD_SOURCES = JSON.stringify({
   inspect: `(${createInspect})`,
   format: `(${createFormat})`,
   modules: `(${createModules})`,
   url: `(${createUrl})`,
   web: `(${createWeb})`,
-};
+});
 
 /** An expression whose value is what `createRunner` returns. */
-export const RUNNER_SOURCE = `(${createRunner})(${createEncoding}, ${MAX_STDOUT}, ${JSON.stringify(SOURCES)})`;
+export const RUNNER_SOURCE = `(${createRunner})(${createEncoding}, ${MAX_STDOUT})`;
 
 /** Expressions for trusted realms. */
 export const ENCODING_SOURCE = `(${createEncoding})`;

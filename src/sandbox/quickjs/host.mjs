@@ -2,11 +2,18 @@
  * The process that runs JavaScript programs in QuickJS, one at a time. Started by `quickjs-process.ts` with an empty
  * environment, without code generation from strings, and with read access to nothing but QuickJS and these scripts.
  *
+<<<<<<< HEAD
  * Messages in: `{ prepare: { boot, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
  * `{ ready: true }`, or `{ missingWall }` where one of these is not there; per step `{ id, step, frame }` as soon as it is
  * done; then `{ id, done: true, cpuMs }`. Steps are a letter and a text: `I` standard input, `B` preamble, `P` program, `M`
  * a statement below it that may throw, `S` setup code, `C` and `T` a call in canonical or typed encoding, `O` (no text)
  * asks for what was printed; in a trusted process, plain texts for the function that `boot` evaluates to.
+=======
+ * Messages in: `{ prepare: { boot, world, trusted } }` once, then jobs `{ id, steps, cpuTimeMs, memoryBytes }`. Messages out:
+ * `{ ready: true }`; per step `{ id, step, frame }` as soon as it is done; then `{ id, done: true, cpuMs }`. Steps are a
+ * letter and a text: `I` standard input, `P` program, `S` setup code, `C` and `T` a call in canonical or typed encoding,
+ * `O` (no text) asks for what was printed; in a trusted process, plain texts for the function that `boot` evaluates to.
+>>>>>>> world
  * Frames are JSON arrays; one that starts with `!` is the last.
  */
 import { Worker } from "node:worker_threads";
@@ -38,6 +45,7 @@ const missingWall = findMissingWall();
 const wasmModule = await compileInterpreter();
 
 let boot = "";
+let world = "";
 let trusted = false;
 /** The next program's instance, made while nothing else is to be done. @type {{ bytes: number, instance: Promise<Instance> } | null} */
 let next = null;
@@ -73,6 +81,8 @@ function programSteps({ runtime, context, booted }, isLate) {
     if (isLate()) throw new TimedOut();
     throw new OutOfMemory();
   }
+  ask(named("worldFrom"), context.newString(world));
+
   /** @type {(error: Handle) => string} */
   function describe(error) {
     if (isLate()) throw new TimedOut();
@@ -210,7 +220,7 @@ process.on("message", async (/** @type {any} */ message) => {
   if (prepared) return run(message);
   if (missingWall !== undefined) return send({ missingWall });
   prepared = true;
-  ({ boot, trusted } = message.prepare);
+  ({ boot, world, trusted } = message.prepare);
   try {
     // Compiles what the first program would otherwise wait for.
     const realm = openRealm(await createInstance(wasmModule, 2 ** 24), {

@@ -41,6 +41,8 @@ export interface QuickjsProcess {
 export interface QuickjsProcessOptions {
   /** Expression evaluated in every realm before anything else; see `boot.ts`. */
   readonly boot: string;
+  /** What the runner's `worldFrom` is called with in every realm that is not trusted. */
+  readonly world?: string;
   /** Whether the steps are texts for the function that `boot` evaluates to, rather than programs and calls. */
   readonly trusted: boolean;
 }

@@ -12,7 +12,7 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Sandbox } from "../sandbox.ts";
-import { RUNNER_SOURCE } from "./boot.ts";
+import { RUNNER_SOURCE, WORLD_SOURCES } from "./boot.ts";
 import { readFrames, stepsOf } from "./program-frames.ts";
 import { createQuickjsPool } from "./quickjs-pool.ts";
 
@@ -31,10 +31,10 @@ export interface QuickjsSandbox extends Sandbox {
 /** A sandbox for JavaScript programs (ES2023 scripts, not modules). Close it: its processes keep the event loop alive. */
 export async function createQuickjsSandbox(options: QuickjsSandboxOptions = {}): Promise<QuickjsSandbox> {
   const workers = options.workers ?? Math.max(1, cpus().length);
-  const pool = createQuickjsPool({ boot: RUNNER_SOURCE, trusted: false, workers });
+  const pool = createQuickjsPool({ boot: RUNNER_SOURCE, world: WORLD_SOURCES, trusted: false, workers });
   return {
     language: "javascript",
-    version: `quickjs-${versionOf(RUNNER_SOURCE)}`,
+    version: `quickjs-${versionOf(RUNNER_SOURCE + WORLD_SOURCES)}`,
     concurrency: workers,
     ready: () => pool.ready(),
     pids: () => pool.pids(),

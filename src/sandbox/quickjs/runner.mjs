@@ -12,13 +12,12 @@
 /**
  * @param {(proxies: WeakSet<object>) => { canonical(value: any): string, typed(value: any): string, shown(value: any): string }} createEncoding
  * @param {number} maxStdout Characters of output that are kept.
- * @param {Record<string, string>} sources Parts of the world that are evaluated when they are needed: expressions.
  */
-export function createRunner(createEncoding, maxStdout, sources) {
+export function createRunner(createEncoding, maxStdout) {
   /** @type {any} */
   const { apply, defineProperty } = Reflect;
   const { getPrototypeOf, hasOwn, is, setPrototypeOf } = Object;
-  const { stringify } = JSON;
+  const { parse, stringify } = JSON;
   const { now: clock } = Date;
   // oxlint-disable-next-line no-eval -- Evaluates the parts of the world in the realm, which is what it is for.
   const evaluate = eval;
@@ -50,12 +49,13 @@ export function createRunner(createEncoding, maxStdout, sources) {
   };
   define("Proxy", recordedProxy);
 
+  /** Expressions for the parts of the world, as JSON. */
+  let sources = "{}";
   /** The parts evaluated so far. @type {any} */
   const parts = setPrototypeOf({}, null);
   /** @type {(name: string, ...values: any[]) => any} */
   const part = (name, ...values) => {
-    if (parts[name] === undefined)
-      parts[name] = apply(evaluate(/** @type {string} */ (sources[name])), undefined, values);
+    if (parts[name] === undefined) parts[name] = apply(evaluate(parse(sources)[name]), undefined, values);
     return parts[name];
   };
   /** Defines a name whose value is made when it is first read. @type {(name: string, make: () => any) => void} */
@@ -273,6 +273,10 @@ export function createRunner(createEncoding, maxStdout, sources) {
     exitStatus: () => status,
     forgetExit() {
       status = -1;
+    },
+    /** To be called before the program runs. */
+    worldFrom(/** @type {string} */ json) {
+      sources = json;
     },
     readsFrom(/** @type {string} */ input) {
       stdin = input;
