@@ -203,7 +203,7 @@ function chosen(steps: number, most: number): number[] {
 
 const reason = new DOMException("interrupted", "AbortError");
 
-describe.each(Object.entries(works))("%s", { timeout: 60_000 }, (_name, { run, failed }) => {
+describe.each(Object.entries(works))("%s", (_name, { run, failed }) => {
   test("stopped at any step leaves nothing under way, and resumed ends in the same result", async () => {
     const undisturbed = new Parts(memoryStore());
     const result = await run(undisturbed);
@@ -237,25 +237,21 @@ describe.each(Object.entries(works))("%s", { timeout: 60_000 }, (_name, { run, f
   });
 });
 
-test(
-  "a model that fails at any step ends expert iteration with its error, or costs a rollout",
-  { timeout: 60_000 },
-  async () => {
-    const { run } = works["expert iteration"]!;
-    const undisturbed = new Parts(memoryStore());
-    await run(undisturbed);
-    const failure = new InfrastructureError("out of memory");
-    for (const index of chosen(undisturbed.steps.length, 40)) {
-      const disturbed = new Parts(memoryStore(), (step) => {
-        if (step.index === index) throw failure;
-      });
-      const error: unknown = await run(disturbed).then(
-        () => null,
-        (thrown: unknown) => thrown,
-      );
-      expect([null, failure]).toContain(error);
-      await nextTurn();
-      expect([index, disturbed.underWay, ...unheard]).toEqual([index, 0]);
-    }
-  },
-);
+test("a model that fails at any step ends expert iteration with its error, or costs a rollout", async () => {
+  const { run } = works["expert iteration"]!;
+  const undisturbed = new Parts(memoryStore());
+  await run(undisturbed);
+  const failure = new InfrastructureError("out of memory");
+  for (const index of chosen(undisturbed.steps.length, 40)) {
+    const disturbed = new Parts(memoryStore(), (step) => {
+      if (step.index === index) throw failure;
+    });
+    const error: unknown = await run(disturbed).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    expect([null, failure]).toContain(error);
+    await nextTurn();
+    expect([index, disturbed.underWay, ...unheard]).toEqual([index, 0]);
+  }
+});

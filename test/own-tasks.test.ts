@@ -26,7 +26,7 @@ const SANDBOXES: readonly [string, (() => Promise<Sandbox>) | undefined][] = [
   ["native", native.available ? () => createNativeSandbox({ workers: 1 }) : undefined],
 ];
 
-describe.each(SANDBOXES)("in the %s sandbox", { timeout: 120_000 }, (_, open) => {
+describe.each(SANDBOXES)("in the %s sandbox", (_, open) => {
   let sandbox: Sandbox;
   let grader: Grader;
   const grade = async (request: GradeRequest): Promise<string[]> => shown(await grader.grade(request));
@@ -34,7 +34,7 @@ describe.each(SANDBOXES)("in the %s sandbox", { timeout: 120_000 }, (_, open) =>
     if (!open) return;
     sandbox = await open();
     grader = await createGrader({ sandboxes: { python: sandbox } });
-  }, 120_000);
+  });
   afterAll(async () => {
     await grader?.close();
     await sandbox?.close();
@@ -167,7 +167,7 @@ def task_func(n):
   });
 });
 
-describe("in the quickjs sandbox", { timeout: 60_000 }, () => {
+describe("in the quickjs sandbox", () => {
   test("a preamble runs before the program, which keeps its lines", async () => {
     const sandbox = await createQuickjsSandbox({ workers: 1 });
     const grader = await createGrader({ sandboxes: { javascript: sandbox } });
@@ -189,7 +189,7 @@ describe("in the quickjs sandbox", { timeout: 60_000 }, () => {
   });
 });
 
-describe("commands", { timeout: 120_000 }, () => {
+describe("commands", () => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "mucode-own-tasks-"));

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-it("solve examples/fib.py with a model behind a server", { timeout: 60_000 }, async () => {
+it("solve examples/fib.py with a model behind a server", async () => {
   const words = /^npx mucode (solve examples\/.*\$MODEL.*)$/m.exec(readme)![1]!.split(" ");
   const given: Record<string, string> = { $URL: server.baseUrl, $MODEL: "model" };
   const { exitCode, stdout } = await runCommand(words.map((word) => given[word] ?? word));
@@ -25,7 +25,7 @@ it("solve examples/fib.py with a model behind a server", { timeout: 60_000 }, as
   expect(stdout).toMatch(/^def fib\(n\):/m);
 });
 
-it("solve a task of the shipped model's own", { timeout: 60_000 }, async () => {
+it("solve a task of the shipped model's own", async () => {
   const [, show, solve] = /^npx mucode (tasks show .*) \| npx mucode (solve -.*)$/m.exec(readme)!;
   const { stdout: task } = await runCommand(show!.split(" "));
   const solved = await new Promise<{ exitCode: number; stdout: string }>((resolve) => {

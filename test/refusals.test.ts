@@ -66,7 +66,7 @@ describe("a server that refuses one conversation", () => {
   it.each([
     ["with its reason", flagged],
     ["without a reason", { ...flagged, body: { error: { code: 403, message: "Forbidden", metadata: {} } } }],
-  ])("costs eval that task, %s", { timeout: 120_000 }, async (name, behaviour) => {
+  ])("costs eval that task, %s", async (name, behaviour) => {
     await start({ behaviour: ofOne(behaviour as typeof flagged) });
     for (const concurrency of name === "with its reason" ? ["8"] : ["1", "8"]) {
       const run = `one ${name.length} ${concurrency}`.replaceAll(" ", "-");
@@ -82,7 +82,7 @@ describe("a server that refuses one conversation", () => {
     }
   });
 
-  it("costs collect its conversations about that task", { timeout: 60_000 }, async () => {
+  it("costs collect its conversations about that task", async () => {
     await start({ behaviour: ofOne(flagged) });
     const out = join(directory, "collected");
     const { exitCode, stdout } = await runCommand(
@@ -99,7 +99,7 @@ describe("a server that refuses one conversation", () => {
     ]);
   });
 
-  it("ends solve of it with the server's words and no advice about keys", { timeout: 60_000 }, async () => {
+  it("ends solve of it with the server's words and no advice about keys", async () => {
     await start({ behaviour: ofOne(flagged) });
     const file = join(directory, "knife.py");
     await writeFile(file, '"""A knife and a fork."""\ndef add(a, b): ...\nassert add(1, 2) == 3\n');
@@ -129,7 +129,7 @@ describe("a server that refuses everything", () => {
       { status: 200, body: { error: "Unexpected endpoint or method." } },
       /Unexpected endpoint.*check the base URL/s,
     ],
-  ])("stops eval and solve: %s", { timeout: 120_000 }, async (name, behaviour, words) => {
+  ])("stops eval and solve: %s", async (name, behaviour, words) => {
     const elsewhere = behaviour.status === 200 ? { modelsBehaviour: behaviour } : {};
     await start({ behaviour: () => behaviour, ...elsewhere });
     const run = `all-${name.length}`;
@@ -146,18 +146,14 @@ describe("a server that refuses everything", () => {
     }
   });
 
-  it(
-    "whose context is too small for every task, and for nothing else, gives no rate",
-    { timeout: 60_000 },
-    async () => {
-      const tooLong = { status: 400, body: { error: { message: "the request exceeds the available context size" } } };
-      await start({ behaviour: ({ text: body }) => (body.includes("random words") ? "answer" : tooLong) });
-      const { exitCode, stdout, stderr } = await evaluate("long");
-      expect(exitCode).toBe(1);
-      expect(stdout).toBe("");
-      expect(stderr).toMatch(/every one of 3 was refused.*has no room for the conversation.*available context size/);
-    },
-  );
+  it("whose context is too small for every task, and for nothing else, gives no rate", async () => {
+    const tooLong = { status: 400, body: { error: { message: "the request exceeds the available context size" } } };
+    await start({ behaviour: ({ text: body }) => (body.includes("random words") ? "answer" : tooLong) });
+    const { exitCode, stdout, stderr } = await evaluate("long");
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/every one of 3 was refused.*has no room for the conversation.*available context size/);
+  });
 });
 
 describe("a server that answers oddly", () => {
@@ -169,7 +165,7 @@ describe("a server that answers oddly", () => {
     },
   });
 
-  it("with nothing to one task: a failure, and no wrong program", { timeout: 60_000 }, async () => {
+  it("with nothing to one task: a failure, and no wrong program", async () => {
     await start({
       behaviour: ({ text: body }) => (body.includes("knife") ? chat({ content: "" }, null, 0) : "answer"),
     });
@@ -181,7 +177,7 @@ describe("a server that answers oddly", () => {
     for (const { solved } of report.comparison.solveRates) expect(solved).toMatchObject({ taskCount: 2, mean: 1 });
   });
 
-  it("with thoughts that its parser takes everything for: the run stops", { timeout: 60_000 }, async () => {
+  it("with thoughts that its parser takes everything for: the run stops", async () => {
     await start({ behaviour: () => chat({ content: null, reasoning_content: text(0, 1) }, "stop", 9) });
     const { exitCode, stdout, stderr } = await evaluate("thoughts");
     expect(exitCode).toBe(2);
@@ -189,7 +185,7 @@ describe("a server that answers oddly", () => {
     expect(stderr).toMatch(/puts whole answers into the reasoning field.*\n.*--reasoning-parser/);
   });
 
-  it("with a thought that was cut to one task: no program, and counted", { timeout: 60_000 }, async () => {
+  it("with a thought that was cut to one task: no program, and counted", async () => {
     const cut = chat({ content: null, reasoning_content: "hm" }, "length", 9);
     await start({ behaviour: ({ text: body }) => (body.includes("knife") ? cut : "answer") });
     const { exitCode, stdout } = await evaluate("cut");

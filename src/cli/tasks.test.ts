@@ -332,12 +332,12 @@ describe("checkTasks", () => {
       { publicTests: [HOLLOW], privateTests: [HOLLOW] },
       /\n {2}a: an empty program passes/,
     ],
-  ])("names the task of %s, with its line", { timeout: 60_000 }, async (_, more, message) => {
+  ])("names the task of %s, with its line", async (_, more, message) => {
     const file = join(directory, "faulty.jsonl");
     const faulty = { id: "a", prompt: "Do.", language: "python", publicTests: TESTS, privateTests: TESTS, ...more };
     await writeFile(file, JSON.stringify(faulty));
     const { code, stdout } = await run("check", "jsonl", "--data", file, "--workers", "1", "--sandbox", "pyodide");
-    expect(stdout).toMatch(message);
+    expect(stdout.replaceAll(/\n {3,}/g, " ")).toMatch(message);
     expect(code).toBe(1);
   });
 

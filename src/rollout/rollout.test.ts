@@ -23,7 +23,7 @@ const grader: PublicGrader = {
 
 describe("a rollout", () => {
   it("ends at the turn limit when nothing passes", async () => {
-    const generator = createScriptedGenerator(() => "n");
+    const generator = createScriptedGenerator(() => "n()");
     const trajectory = await rollOut({ task, rolloutIndex: 0, settings, seed: 1 }, { generator, grader });
     expect(trajectory.turns.map(({ turnIndex, verdict }) => [turnIndex, verdict])).toEqual([
       [0, "failed"],
@@ -37,11 +37,11 @@ describe("a rollout", () => {
     const seen: string[][] = [];
     const generator = createScriptedGenerator(({ conversation }) => {
       seen.push(conversation.map(({ role, content }) => `${role}: ${content}`));
-      return seen.length === 2 ? "P" : "n";
+      return seen.length === 2 ? "P()" : "n()";
     });
     const shown = { ...settings, showPublicTests: true };
     const trajectory = await rollOut({ task, rolloutIndex: 0, settings: shown, seed: 1 }, { generator, grader });
-    expect(seen[1]).toEqual(["user: Write f.\nFunction: f\nassert f() == 1", "assistant: n", "user: not yet"]);
+    expect(seen[1]).toEqual(["user: Write f.\nFunction: f\nassert f() == 1", "assistant: n()", "user: not yet"]);
     expect(trajectory.stopReason).toBe("public-tests-passed");
     seen.length = 0;
     await rollOut({ task, rolloutIndex: 0, settings, seed: 1 }, { generator, grader });
@@ -49,11 +49,11 @@ describe("a rollout", () => {
   });
 
   it("an answer without a program is a turn like any other", async () => {
-    const generator = createScriptedGenerator(({ conversation }) => (conversation.length === 1 ? "  \n" : "P"));
+    const generator = createScriptedGenerator(({ conversation }) => (conversation.length === 1 ? "  \n" : "P()"));
     const trajectory = await rollOut({ task, rolloutIndex: 0, settings, seed: 1 }, { generator, grader });
     expect(trajectory.turns.map(({ program, verdict }) => [program, verdict])).toEqual([
       [null, "no-program"],
-      ["P\n", "passed"],
+      ["P()\n", "passed"],
     ]);
   });
 

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { PATIENT_MS } from "../../test/cpu-limits.ts";
 import { ConfigError } from "../errors.ts";
 import { createTrustedPython } from "./pyodide/trusted-python.ts";
 import { createPyodideSandbox } from "./pyodide/pyodide-sandbox.ts";
@@ -27,7 +28,7 @@ async function startRuntime({ ignored, added }: { ignored: string; added: string
   process.execPath = script;
 }
 
-const limits = { cpuTimeMs: 5000, memoryBytes: 64 * 2 ** 20 };
+const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 64 * 2 ** 20 };
 
 /** What runs one program, or one text of the judge's. */
 const processes: Record<string, () => Promise<unknown>> = {

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRandom, randomChoice } from "../../src/random.ts";
 import type { Language, Sandbox } from "../../src/sandbox/sandbox.ts";
+import { PATIENT_MS } from "../cpu-limits.ts";
 import type { SandboxSubject } from "./sandbox-conformance.ts";
 
 /** What stands around the function; the program; what `f(1)` is, or words of the exception that the program raises. */
@@ -188,7 +189,7 @@ const ROWS: Record<Language, { passedOver: readonly Row[]; counts: readonly Row[
   },
 };
 
-const limits = { cpuTimeMs: 30_000, memoryBytes: 128 * 2 ** 20 };
+const limits = { cpuTimeMs: PATIENT_MS, memoryBytes: 128 * 2 ** 20 };
 
 export function describeFunctionPrograms({ name, language, open, skip }: SandboxSubject): void {
   const { passedOver, counts, raises } = ROWS[language];

@@ -266,7 +266,7 @@ export function describeSandbox({ name, language, open, skip }: SandboxSubject):
           // CPython 3.12 and 3.13 have a fixed limit of their own for recursion through C.
           if (/^native-3\.1[23]/.test(sandbox.version) && feature.name.startsWith("recursion through")) context.skip();
           const { program = "", call, value } = feature;
-          const roomy = { cpuTimeMs: 30_000, memoryBytes: 256 * 2 ** 20 };
+          const roomy = { cpuTimeMs: PATIENT_MS, memoryBytes: 256 * 2 ** 20 };
           const [obtained, expected] = encodedOf(await run(program, [call, value], { limits: roomy }));
           expect(obtained).toBe(expected);
         },

@@ -179,7 +179,7 @@ describe("processes and images of the Pyodide sandbox", () => {
       for (let age = 1; age <= 9; age++) {
         const file = join(directory, `${age}.snapshot`);
         await writeFile(file, "image");
-        const used = new Date(Date.now() - age * 60_000);
+        const used = new Date(Date.UTC(2025, 0, 31 - age));
         await utimes(file, used, used);
       }
       const made = await ensureSnapshot("def step(text):\n    return text\n", directory);
