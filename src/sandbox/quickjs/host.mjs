@@ -57,13 +57,17 @@ function takeInstance(bytes) {
   return made;
 }
 
+/** Words without which a step (after its letter) cannot name what `world` holds; a whole program also prints. */
+const NAMES_OF_WORLD =
+  /(?:^[A-Z]|\b)(?:structuredClone|TextEncoder|TextDecoder|URL|URLSearchParams|atob|btoa|require|process|globalThis|eval|Function)\b/;
+
 const OVERFLOW = '!["raised","RangeError: Maximum call stack size exceeded",""]';
 
 class TimedOut extends Error {}
 class OutOfMemory extends Error {}
 
-/** @param {Realm} realm @param {() => boolean} isLate */
-function programSteps({ runtime, context, booted }, isLate) {
+/** @param {Realm} realm @param {() => boolean} isLate @param {readonly string[]} steps */
+function programSteps({ runtime, context, booted }, isLate, steps) {
   /** @type {(name: string) => Handle} */
   const named = (name) => context.getProp(booted, name);
   const asValue = named("value");
@@ -81,7 +85,8 @@ function programSteps({ runtime, context, booted }, isLate) {
     if (isLate()) throw new TimedOut();
     throw new OutOfMemory();
   }
-  ask(named("worldFrom"), context.newString(world));
+  if (steps.some((step) => step[0] === "I" || NAMES_OF_WORLD.test(step)))
+    ask(named("worldFrom"), context.newString(world));
 
   /** @type {(error: Handle) => string} */
   function describe(error) {
@@ -172,7 +177,7 @@ async function run({ id, steps, cpuTimeMs, memoryBytes }) {
   let kept = null;
   try {
     const realm = openRealm(instance, { boot, memoryBytes, shouldStop: isLate });
-    const step = trusted ? trustedSteps(realm, isLate) : programSteps(realm, isLate);
+    const step = trusted ? trustedSteps(realm, isLate) : programSteps(realm, isLate, steps);
     let ended = false;
     for (let index = 0; index < steps.length && !ended; index++) {
       const text = /** @type {string} */ (steps[index]);

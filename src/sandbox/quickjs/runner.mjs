@@ -102,7 +102,7 @@ export function createRunner(createEncoding, maxStdout) {
     log: printLine,
     info: printLine,
     debug: printLine,
-    dir: (/** @type {any} */ value) => printLine(inspect(value)),
+    dir: (/** @type {any} */ value) => keepsStdout && printLine(inspect(value)),
     group: (/** @type {any[]} */ ...items) => items.length > 0 && apply(printLine, undefined, items),
     groupEnd: silent,
     count(/** @type {any} */ label = "default") {
