@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { pyodideFolder, spawnHost } from "./interpreter-process.ts";
 
 const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
-const MAKE_TIMEOUT_MS = 120_000;
+const MAKE_TIMEOUT_MS = 600_000;
 
 /** `$XDG_CACHE_HOME/mucode/pyodide`, else `~/.cache/mucode/pyodide`. */
 export function defaultSnapshotDirectory(): string {
