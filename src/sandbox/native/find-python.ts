@@ -15,7 +15,7 @@ const OLDEST = [3, 9] as const;
 const QUESTION = `import sys
 print(getattr(sys, "_base_executable", None) or sys.executable)
 print(sys.implementation.name, *sys.version_info[:3])`;
-const ANSWER_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 120_000;
 
 const run = promisify(execFile);
 const found = new Map<string, Promise<FoundPython>>();

@@ -60,7 +60,7 @@ const MAX_JOB_BYTES = 120 * 2 ** 20;
 const MAX_MESSAGE_BYTES = 128 * 2 ** 20;
 const MOST_MS = 2 ** 30;
 const MOST_BYTES = 2 ** 46;
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 300_000;
 /** Wall time granted per CPU time: it is there for programs that wait, and must not stop one that is starved. */
 const WALL_FACTOR = 5;
 const WALL_EXTRA_MS = 1000;

@@ -12,7 +12,7 @@ import { pyodideFolder, spawnHost } from "./interpreter-process.ts";
 
 /** Images kept beside a new one: those of a few versions of Node and mucode, two or three each, of 10 to 15 MB. */
 const MOST_KEPT = 6;
-const MAKE_TIMEOUT_MS = 120_000;
+const MAKE_TIMEOUT_MS = 600_000;
 
 /** `$XDG_CACHE_HOME/mucode/pyodide`, else `~/.cache/mucode/pyodide`. */
 export function defaultSnapshotDirectory(): string {

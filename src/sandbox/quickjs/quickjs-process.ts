@@ -47,7 +47,7 @@ export interface QuickjsProcessOptions {
   readonly trusted: boolean;
 }
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 300_000;
 /** The child stops most programs itself; this is for those stuck where QuickJS does not look at the clock. */
 const EXTRA_CPU_MS = 300;
 const WALL_FACTOR = 5;
