@@ -26,7 +26,9 @@ export async function describePromptTemplate(template: PromptTemplateName): Prom
 
 /** The rule of `programOf`. */
 export async function describeExtractionRule(): Promise<Fingerprint> {
-  const programs = EXAMPLES.flatMap((task) => ANSWERS.map((answer) => programOf(task, answer)));
+  const programs = [...EXAMPLES, BEGUN_IN_JAVASCRIPT].flatMap((task) =>
+    ANSWERS.map((answer) => programOf(task, answer)),
+  );
   return { name: "last-defining-block", version: 2, sha256: await sha256(JSON.stringify(programs)) };
 }
 
@@ -52,13 +54,6 @@ const EXAMPLES: readonly Task[] = [
     publicTests: [{ kind: "stdin", stdin: "1\n", stdout: "2\n" }],
   },
   {
-    id: "signature in JavaScript",
-    prompt: "const one = 1;\n\n/* Add one. */\nconst f = (x) => {\n",
-    language: "javascript",
-    entryPoint: "f",
-    publicTests: [{ kind: "assert", source: "console.assert(f(1) === 2)" }],
-  },
-  {
     id: "javascript",
     prompt: "Add one.",
     language: "javascript",
@@ -66,6 +61,14 @@ const EXAMPLES: readonly Task[] = [
     publicTests: [{ kind: "assert", source: "console.assert(f(1) === 2)" }],
   },
 ];
+
+const BEGUN_IN_JAVASCRIPT: Task = {
+  id: "signature in JavaScript",
+  prompt: "const one = 1;\n\n/* Add one. */\nconst f = (x) => {\n",
+  language: "javascript",
+  entryPoint: "f",
+  publicTests: [{ kind: "assert", source: "console.assert(f(1) === 2)" }],
+};
 
 const ANSWERS: readonly string[] = [
   "def f(x):\n    return x + 1\n",
