@@ -97,6 +97,20 @@ describe("grading samples", () => {
     ]);
   });
 
+  it("cuts completions, and no solutions, where that was asked for", async () => {
+    const samples = writeSamples([
+      { task_id: "HumanEval/0", completion: "    return x + x\n\ndef double(x):\n    return 0\nraise ValueError\n" },
+      { task_id: "HumanEval/1", solution: "def negate(x):\n    return -x\n" },
+    ]);
+    const cut = await gradeSamples({ ...common, samples, ks: [1], stop: ["\nclass", "\ndef"] });
+    expect(readResults(cut.results).map(({ program }) => program)).toEqual([
+      `${taskRecords[0]?.prompt}    return x + x\n`,
+      "def negate(x):\n    return -x\n",
+    ]);
+    expect(cut.verdicts.passed).toBe(2);
+    await expect(grade(samples)).rejects.toThrow(/stop/);
+  });
+
   it("tries again what was ungradable in an earlier call, and nothing else", async () => {
     const samples = writeSamples(
       taskRecords.map(({ task_id, canonical_solution }) => ({ task_id, completion: canonical_solution })),

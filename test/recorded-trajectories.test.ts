@@ -83,6 +83,34 @@ describe("recorded programs", () => {
     expect(imported.rollouts.solvedByTurn).toEqual(rollouts.solvedByTurn);
   });
 
+  it("are read as `grade` reads them, without thoughts and cut where that was asked for", async () => {
+    const file = join(directory, "samples.jsonl");
+    const { tasks } = await createMubpp().load({ split: "validation", limit });
+    const [id, gold] = [tasks[0]!.id, golds[0]!];
+    const lines = [
+      { task_id: id, completion: `<think>\nhm\n</think>\n\n${gold}\nEND\nprint(` },
+      { task_id: id, solution: gold, completion: "what it is from" },
+      { task_id: id, solution: `\`\`\`python\n${gold}\`\`\`` },
+      { task_id: id, completion: "<think>and on" },
+    ];
+    await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const report = await importTrajectories({
+      configuration: { file, suite, out: join(directory, "samples") },
+      stop: ["\nEND"],
+    });
+    expect(report.stop).toEqual(["\nEND"]);
+    const trajectories = (await readFile(report.trajectories, "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as GradedTrajectory)
+      .toSorted((a, b) => a.rolloutIndex - b.rolloutIndex);
+    expect(trajectories.map(({ turns: [turn] }) => turn?.verdict)).toEqual(["passed", "passed", "error", "no-program"]);
+    expect(trajectories[0]?.turns[0]).toMatchObject({ completion: gold, program: gold, reasoning: "hm" });
+    expect(trajectories[1]?.turns[0]?.program).toBe(gold);
+    expect(trajectories[2]?.turns[0]?.program).toBe(lines[2]!.solution);
+    expect(trajectories[3]?.turns[0]).toMatchObject({ completion: "", program: null, reasoning: "and on" });
+  });
+
   it("name file and line where they cannot be read or are of no task", async () => {
     const file = join(directory, "bad.jsonl");
     const importing = async (line: string): Promise<unknown> => {
@@ -90,7 +118,7 @@ describe("recorded programs", () => {
       return importTrajectories({ configuration: { file, suite, out: join(directory, "bad") } });
     };
     await expect(importing("{")).rejects.toThrow(/bad\.jsonl line 2: not JSON/);
-    await expect(importing('{"task_id": "x"}')).rejects.toThrow(/line 2: .*expected a `solution` or a `completion`/);
+    await expect(importing('{"task_id": "x"}')).rejects.toThrow(/line 2: .*expected "completion" or "solution"/);
     const foreign = importing('{"task_id": "mbpp/11", "solution": ""}');
     await expect(foreign).rejects.toThrow(/line 2: no task mbpp\/11 in mubpp, split validation/);
     await expect(foreign).rejects.toThrow(ConfigError);

@@ -93,3 +93,17 @@ describe("a conversation with a model of a short context", () => {
     }
   });
 });
+
+describe("what a model of the engine thought", () => {
+  it("is kept apart from its answer, as with servers", async () => {
+    const tokens = model.tokenizer.encode("<think>\nhm\n</think>\n\ndef f(): return 1");
+    const thinking = createEngineGenerator({
+      ...model,
+      sample: async ({ seeds }) =>
+        seeds.map(() => ({ tokens, logprobs: new Float32Array(tokens.length), stopReason: "end" as const })),
+    });
+    expect(await thinking.propose({ ...settings, conversation: [user("Add.")] })).toEqual([
+      { text: "def f(): return 1", reasoning: "hm", stopReason: "end", tokenCount: tokens.length },
+    ]);
+  });
+});

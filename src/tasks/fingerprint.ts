@@ -26,8 +26,10 @@ export async function describePromptTemplate(template: PromptTemplateName): Prom
 
 /** The rule of `programOf`. */
 export async function describeExtractionRule(): Promise<Fingerprint> {
-  const programs = EXAMPLES.flatMap((task) => ANSWERS.map((answer) => programOf(task, answer)));
-  return { name: "last-fenced-block", version: 1, sha256: await sha256(JSON.stringify(programs)) };
+  const programs = [...EXAMPLES, BEGUN_IN_JAVASCRIPT].flatMap((task) =>
+    ANSWERS.map((answer) => programOf(task, answer)),
+  );
+  return { name: "last-defining-block", version: 2, sha256: await sha256(JSON.stringify(programs)) };
 }
 
 const EXAMPLES: readonly Task[] = [
@@ -60,6 +62,14 @@ const EXAMPLES: readonly Task[] = [
   },
 ];
 
+const BEGUN_IN_JAVASCRIPT: Task = {
+  id: "signature in JavaScript",
+  prompt: "const one = 1;\n\n/* Add one. */\nconst f = (x) => {\n",
+  language: "javascript",
+  entryPoint: "f",
+  publicTests: [{ kind: "assert", source: "console.assert(f(1) === 2)" }],
+};
+
 const ANSWERS: readonly string[] = [
   "def f(x):\n    return x + 1\n",
   "    return x + 1\n",
@@ -69,4 +79,16 @@ const ANSWERS: readonly string[] = [
   "```js\nconst f = (x) => x + 1;\n```\n```python\nx\n```",
   "`f = 1`",
   " \n",
+  "```python\ndef f(x):\n    return x + 1\n```\nUse it:\n```python\nprint(f(1))\n```\n",
+  "```python\ndef f(x):\n    return x\n```\n```\ndef f(x):\n    return x + 1\n```\n```python\ndef f(x):\n    ...\n```\n",
+  "```js\nfunction f(x) {\n  return x + 1;\n}\n```\n```sh\nnode a.js\n```\n",
+  '```{.python}\ndef f(x):\n    """\n```\n"""\n    return g(x)\n```\n~~~py3\ndef g(x):\n    return x + 1\n~~~\n',
+  "Sure: ```python def f(x): return x + 1\n```",
+  "> [PYTHON]\n> def f(x):\n>     return x + 1\n> [/PYTHON]\n",
+  "Sure:\n\ndef f(x):\n    return x + 1\n\nIt adds one.\n",
+  "def f(x):\n    return x + 1\n```\nIt adds one.\n",
+  "<think>\ndef f(x): return x\n</think>\nreturn x + 1\n",
+  "from __future__ import annotations\ndef f(x):\n    return math.floor(x) + 1\n",
+  "n = int(input())\nprint(n + 1)\n",
+  "I cannot do that.",
 ];

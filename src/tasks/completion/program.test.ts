@@ -208,9 +208,7 @@ describe("no program", () => {
     "```python\n\n```\n",
     "```python",
     "I cannot help with that.",
-    "Sorry",
     "No.",
-    "Note: impossible",
     "Yes, you can add the two numbers with `+`.\n",
     "```bash\npip install numpy\n```\n",
     "The result:\n\n```\n3\n```\n",
@@ -228,6 +226,7 @@ describe("no program", () => {
       "def sum_up(a):\n    return a\n",
       "print(1)\n",
       "def add(a, b:\n  return a\n",
+      "answer\n",
     ]) {
       expect(programOf(add, text)).toBe(text);
     }

@@ -153,7 +153,7 @@ class CompletionReader {
   /** Where there is no block either: the text, unless it is an answer in words alone. */
   #anyText(text: string, whole: Candidate): string | null {
     if (whole.score > 0) return whole.program;
-    if (this.#reader.parses(text)) return this.#isCode(text) ? whole.program : null;
+    if (this.#reader.parses(text)) return whole.program;
     return LOOKS_LIKE_CODE.test(text) ? this.#candidate(betweenWords(text, this.#reader) ?? text).program : null;
   }
 

@@ -60,31 +60,33 @@ export function splitReasoning(completion: string): Answer {
   return answer.reasoning === undefined ? answer : { ...answer, text: answer.text.replace(HARMONY_END, "") };
 }
 
-/** A text with more closing marks than this is no thought and answer. */
-const MAX_CLOSINGS = 5;
-
 const HARMONY_END = /<\|(?:return|end)\|>\s*$/;
 
 function splitFirst(completion: string): Answer {
-  const trimmed = completion.trimStart();
-  for (const { opening, closing, mayBeginInside } of MARKS) {
-    const opened = opening.exec(trimmed)?.[0].length;
-    if (opened === undefined && mayBeginInside !== true) continue;
-    const start = opened ?? 0;
-    const isMark = opened === undefined ? endsThoughtOfPrompt : isUnquoted;
-    const end = [...trimmed.slice(start).matchAll(closing)]
-      .slice(0, MAX_CLOSINGS)
-      .map(({ index, 0: { length } }) => ({ from: start + index, to: start + index + length }))
-      .find((span) => isMark(trimmed, span));
-    if (end !== undefined) {
-      const reasoning = trimmed.slice(start, end.from);
-      const opensLater = opened === undefined && new RegExp(opening.source.slice(1), opening.flags).test(reasoning);
-      if (!opensLater) return { text: withoutBlankLines(trimmed.slice(end.to)), reasoning: reasoning.trim() };
-    } else if (opened !== undefined) {
-      return { text: "", reasoning: trimmed.slice(start).trim() };
-    }
+  for (const marks of MARKS) {
+    const thought = openedThought(completion.trimStart(), marks) ?? unopenedThought(completion, marks);
+    if (thought !== undefined) return thought;
   }
   return { text: completion };
+}
+
+function openedThought(text: string, { opening, closing }: Marks): Answer | undefined {
+  const start = opening.exec(text)?.[0].length;
+  if (start === undefined) return undefined;
+  const rest = text.slice(start);
+  const end = closings(rest, closing).find((span) => isUnquoted(rest, span));
+  return end === undefined ? { text: "", reasoning: rest.trim() } : divide(rest, end);
+}
+
+/** A thought whose opening stands in the prompt. Its end begins or ends a line, and is no part of a program. */
+function unopenedThought(text: string, { opening, closing, mayBeginInside }: Marks): Answer | undefined {
+  const marks = mayBeginInside === true ? closings(text, closing) : [];
+  if (marks.length === 0) return undefined;
+  // Those in programs come last: the answer follows the thought.
+  const candidates = marks.slice(0, marks.length - countInPrograms(text, closing));
+  const end = candidates.find((span) => isUnquoted(text, span) && isAtLineEdge(text, span));
+  const opened = new RegExp(opening.source.slice(1), opening.flags);
+  return end === undefined || opened.test(text.slice(0, end.from)) ? undefined : divide(text, end);
 }
 
 interface Span {
@@ -92,27 +94,34 @@ interface Span {
   readonly to: number;
 }
 
+function closings(text: string, closing: RegExp): Span[] {
+  return [...text.matchAll(closing)].map(({ index, 0: { length } }) => ({ from: index, to: index + length }));
+}
+
+function divide(text: string, { from, to }: Span): Answer {
+  return { text: withoutBlankLines(text.slice(to)), reasoning: text.slice(0, from).trim() };
+}
+
 /** Thoughts, too, speak of marks. */
 function isUnquoted(text: string, { from, to }: Span): boolean {
   return !/["'`]/.test(text.slice(Math.max(0, from - 1), from) + text.slice(to, to + 1));
 }
 
-/** Where no opening was seen, the mark has to end or begin a line, and may not be part of a program. */
-function endsThoughtOfPrompt(text: string, span: Span): boolean {
-  const endsLine = /^[ \t]*(?:\r?\n|$)/.test(text.slice(span.to, span.to + 100));
-  const beginsLine = span.from === 0 || text[span.from - 1] === "\n";
-  return (endsLine || beginsLine) && isUnquoted(text, span) && !isInProgram(text, text.slice(span.from, span.to));
+function isAtLineEdge(text: string, { from, to }: Span): boolean {
+  return from === 0 || text[from - 1] === "\n" || /^[ \t]*(?:\r?\n|$)/.test(text.slice(to, to + 100));
 }
 
-/** Whether a program in the text, with a fence around it or without, has the mark in one of its strings or comments. */
-function isInProgram(text: string, mark: string): boolean {
-  if (text.length > MAX_LENGTH) return false;
+/** How many of the marks stand in strings and comments of programs, with a fence around the program or without. */
+function countInPrograms(text: string, closing: RegExp): number {
+  if (text.length > MAX_LENGTH) return 0;
   const lines = text.replace(/\r\n?/g, "\n");
-  return (["python", "javascript"] as const).some((language) => {
+  const counts = (["python", "javascript"] as const).map((language) => {
     const reader = new SourceReader(language);
-    const isProgram = (program: string): boolean => program.includes(mark) && reader.parses(program);
-    return isProgram(lines) || findBlocks(lines, reader).blocks.some(({ text: block }) => isProgram(block));
+    const pieces = reader.parses(lines) ? [lines] : findBlocks(lines, reader).blocks.map((block) => block.text);
+    const programs = pieces.filter((piece) => closings(piece, closing).length > 0 && reader.parses(piece));
+    return programs.reduce((sum, program) => sum + closings(program, closing).length, 0);
   });
+  return Math.max(...counts);
 }
 
 /** The first line keeps its indentation: it may go on from the prompt. */

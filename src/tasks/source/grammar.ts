@@ -3,6 +3,7 @@ import type { SyntaxNode, Tree } from "@lezer/common";
 import type { LRParser } from "@lezer/lr";
 import type { Language } from "../task.ts";
 import { javascriptGrammar } from "./javascript.ts";
+import { blankText } from "./line-state.ts";
 import { pythonGrammar } from "./python.ts";
 
 /** A statement at the top level of a program. */
@@ -59,6 +60,12 @@ const UNREAD: Parsed = { errorAt: 0 };
 /** Longest text that is parsed, in characters: no program of a task comes near it. */
 export const MAX_LENGTH = 100_000;
 
+/** Deepest brackets that are parsed: beyond 200 Python itself refuses. */
+const MAX_DEPTH = 200;
+
+/** Brackets of programs that people write are hardly ever deeper. */
+const USUAL_DEPTH = 20;
+
 /** Characters read more than once for one completion, so that hostile text costs bounded time. */
 const MAX_READ = 400_000;
 
@@ -86,20 +93,30 @@ export class SourceReader {
   }
 
   #parse(text: string): Parsed {
-    // Not less than a step: the parser's start costs something too.
-    const cost = Math.max(text.length, 200);
-    if (text.length > MAX_LENGTH || !this.spend(cost)) return UNREAD;
+    if (text.length > MAX_LENGTH || this.#left <= 0 || !this.#affordsDepth(text)) return UNREAD;
     const trimmed = `${text.trimEnd()}\n`;
     const { parser, prepare, errorIn } = this.#grammar;
     try {
       const tree = parser.parse(prepare?.(trimmed) ?? trimmed);
+      this.#left -= text.length;
       const errorAt = errorIn?.(tree, trimmed);
       return errorAt === undefined ? { tree } : { errorAt };
     } catch (error) {
       // A tree too deep to build is a RangeError.
       const at = error instanceof SyntaxError ? /\d+$/.exec(error.message)?.[0] : undefined;
-      return { errorAt: Number(at ?? 0) };
+      const errorAt = Number(at ?? 0);
+      // The parser's start costs something too.
+      this.#left -= Math.max(errorAt, 200);
+      return { errorAt };
     }
+  }
+
+  /** The deeper its brackets, the more readings a text has; deep ones are paid for before. */
+  #affordsDepth(text: string): boolean {
+    if (bracketDepth(text) <= USUAL_DEPTH) return true;
+    if (!this.spend(text.length)) return false;
+    const depth = bracketDepth(blankText(text, this.language));
+    return depth <= MAX_DEPTH && this.spend(text.length * Math.floor(depth / USUAL_DEPTH));
   }
 
   /** Takes some characters from those that may still be read; `false` where there are not enough. */
@@ -161,4 +178,14 @@ export class SourceReader {
   definitionStart(text: string, name: string): number | undefined {
     return this.#grammar.definitionStart(text, name);
   }
+}
+
+function bracketDepth(code: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const character of code) {
+    if ("([{".includes(character)) deepest = Math.max(deepest, ++depth);
+    if (")]}".includes(character)) depth--;
+  }
+  return deepest;
 }

@@ -15,7 +15,7 @@ const BEFORE_REGEX =
 const LONGEST_WORD = 16;
 
 /** Longest regular expression of JavaScript that is looked for, in characters. */
-const MAX_REGEX = 1000;
+const MAX_REGEX = 200;
 
 export class LineState {
   readonly #language: Language;
