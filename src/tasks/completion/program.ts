@@ -78,7 +78,9 @@ class CompletionReader {
       return withCompanions(best.program, { blocks: own, chosen: best.block, reader: this.#reader });
     }
     if (best !== undefined) return best.program;
-    return this.#anyBlock(blocks) ?? this.#anyText(blocks.length > 0 ? outside.join("\n") : text, whole);
+    if (blocks.length === 0) return this.#anyText(text, whole);
+    const words = outside.join("\n");
+    return this.#anyBlock(blocks) ?? (this.#isCode(words) ? this.#anyText(words, this.#candidate(words)) : null);
   }
 
   /** Whether a block so marked is taken for one in the task's language. */
