@@ -10,6 +10,8 @@ export interface Block {
   readonly language: BlockLanguage;
   /** Ends with a line break. */
   readonly text: string;
+  /** Whether it has a closing fence of its own: without, words may follow the code. */
+  readonly closed: boolean;
 }
 
 export interface Blocks {
@@ -99,7 +101,7 @@ class BlockFinder {
     }
     if (opening.before.trim() !== "") this.#piece.push(opening.before);
     this.#endPiece();
-    return this.#block(at, opening);
+    return this.#block(at, { ...opening, indent: this.#indentOf(at, opening.indent) });
   }
 
   #endPiece(): void {
@@ -116,7 +118,9 @@ class BlockFinder {
       else if (line.trim() !== "") break;
     }
     const quoted = this.#lines.slice(start, end);
-    const lines = quoted.map((line) => line.replace(/^ {0,3}> ?/, ""));
+    // The space behind the mark belongs to it where every line has one.
+    const mark = quoted.every((line) => /^ {0,3}>(?: |$)|^\s*$/.test(line)) ? /^ {0,3}> ?/ : /^ {0,3}>/;
+    const lines = quoted.map((line) => line.replace(mark, ""));
     if (this.#depth < MAX_DEPTH && lines.some((line) => line.includes("```") || line.includes("~~~"))) {
       this.#endPiece();
       this.#add(new BlockFinder(lines, this.#reader, this.#depth + 1).find());
@@ -166,12 +170,19 @@ class BlockFinder {
       lines = lines.slice(1);
     }
     const text = this.#withRest(`${lines.join("\n")}\n`, opening.rest, language);
-    if (!this.#addNested(text, language, opening)) this.#blocks.push({ language, text });
+    if (!this.#addNested(text, language, opening))
+      this.#blocks.push({ language, text, closed: end.line !== end.next && end.unclosed !== true });
     return end.next;
   }
 
   #content(at: number, end: number, { indent }: Opening): string[] {
     return this.#lines.slice(at + 1, end).map((line) => withoutIndent(line, indent));
+  }
+
+  /** Columns that the lines of a block are moved by: those of its fence, where its code has them too. */
+  #indentOf(at: number, margin: number): number {
+    const first = this.#lines.slice(at + 1, at + 20).find((line) => line.trim() !== "") ?? "";
+    return Math.min(margin, /^[ \t]*/.exec(first)?.[0].length ?? 0);
   }
 
   #mayBeProgram(language: BlockLanguage): boolean {
@@ -267,7 +278,7 @@ function blockOfOneLine(line: string): Block | undefined {
   const inner = /^[ \t]*```+([^`].*?)```+[ \t]*$/.exec(line)?.[1];
   if (inner === undefined || inner.includes("```")) return undefined;
   const { language, rest } = readInfoString(inner);
-  return rest.trim() === "" ? undefined : { language, text: `${rest.trim()}\n` };
+  return rest.trim() === "" ? undefined : { language, text: `${rest.trim()}\n`, closed: true };
 }
 
 function withoutIndent(line: string, indent: number): string {

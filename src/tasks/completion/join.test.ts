@@ -98,6 +98,9 @@ describe("a completion of a Python prompt", () => {
       expect(programOf(task, "        return sum(xs) + k\n")).toBe(`${method}        return sum(xs) + k\n`);
       const whole = `${method}        return sum(xs) + k\n`;
       expect(programOf(task, `\`\`\`python\n${whole}\`\`\`\n`)).toBe(whole);
+      expect(programOf(task, "```python\ndef total(self, xs, k):\n    return sum(xs) + k\n```\n")).toBe(
+        "class Solution:\n    def total(self, xs, k):\n        return sum(xs) + k\n",
+      );
     }
   });
 });

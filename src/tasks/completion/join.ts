@@ -61,10 +61,27 @@ function ownDefinition(piece: string, { entryPoint, prompt, reader }: JoinParts)
   const isWholeIndented = straight !== piece;
   // A body may define a function of the same name; then it has statements beside it.
   if (isWholeIndented && /^(?:return|yield)\b/m.test(blankText(straight, reader.language))) return undefined;
-  const definition = reader.definition(straight, entryPoint);
+  const definition =
+    reader.definition(straight, entryPoint) ?? reader.definition(straight, entryPoint.split(".").at(-1)!);
   if (definition === undefined) return undefined;
   const isBroken = reader.language === "javascript" && !reader.parses(straight);
-  return { program: withHead(straight, { entryPoint, prompt, reader }), definition, isWholeIndented, isBroken };
+  const joined = inClass(straight, { entryPoint, prompt, reader }) ?? {
+    program: withHead(straight, { entryPoint, prompt, reader }),
+    definition,
+  };
+  return { ...joined, isWholeIndented, isBroken };
+}
+
+/** A method alone, in the prompt's class. */
+function inClass(piece: string, { entryPoint, prompt, reader }: JoinParts): Joined | undefined {
+  if (prompt === undefined || reader.language !== "python") return undefined;
+  const [name = "", method = name] = entryPoint.split(".");
+  const head = new RegExp(`^([ \\t]+)(?:async[ \\t]+)?def[ \\t]+${method}[ \\t]*\\(`, "m").exec(prompt);
+  if (head === null || !prompt.slice(reader.definitionStart(prompt, entryPoint)).startsWith("class")) return undefined;
+  const program = prompt.slice(0, head.index) + indentUntil(piece, head[1] ?? "");
+  const definition = reader.definition(program, entryPoint);
+  const isAlone = reader.definition(piece, method) === "whole" && !/^class\b/m.test(piece);
+  return isAlone && definition !== undefined ? { program, definition } : undefined;
 }
 
 /** The piece after what the prompt has before the definition. */

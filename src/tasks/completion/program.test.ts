@@ -60,6 +60,20 @@ describe("the block that counts", () => {
     ["one in a fence between tags", `[PYTHON]\n${fenced(code)}[/PYTHON]`],
     ["one with Windows' line breaks", fenced(code).replaceAll("\n", "\r\n")],
     ["one after a thought", `<think>\n${fenced(draft)}</think>\n\n${fenced(code)}`],
+    ["one with a longer closing fence", `\`\`\`python\n${code}\`\`\`\`\`\nDone.`],
+    ["one with its closing fence too deep", `\`\`\`python\n${code}    \`\`\`\nDone.`],
+    ["one whose fence alone is indented", `   \`\`\`python\n${code}\`\`\`\n`],
+    ["one in a quotation without spaces", `>\`\`\`python\n${code.replaceAll(/^(?=.)/gm, ">")}>\`\`\`\n`],
+    [
+      "one without words that follow where its fence is missing",
+      `\`\`\`python\n${code}\nNow use it:\n${fenced("add(1, 2)\n")}`,
+    ],
+    [
+      "the one with all of what others explain",
+      `${fenced("def add(a, b):\n")}${fenced(code)}${fenced("return a + b\n")}`,
+    ],
+    ["one between HTML's tags", `<details>\n\n${fenced(code)}\n</details>\n`],
+    ["one after a mark of the text's beginning", `\uFEFF${fenced(code)}`],
     ["one after a thought with a program in strings", `<think>${draft}</think>${code}`],
   ])("is %s", (_, completion) => {
     expect(programOf(add, completion)).toBe(code);
@@ -146,6 +160,13 @@ describe("the block that counts", () => {
     }
   });
 
+  it("is the one that gives a method the name that is called for", () => {
+    const solution = "class Solution:\n    def add(self, a, b):\n        return a + b\n";
+    expect(programOf(add, `${fenced(solution)}${fenced("add = Solution().add\n")}`)).toBe(
+      `${solution}\nadd = Solution().add\n`,
+    );
+  });
+
   it("is the last even where it has an error, or was cut", () => {
     const broken = "def add(a, b):\n    retrun a + b\n";
     expect(programOf(add, fenced(code) + fenced(broken))).toBe(broken);
@@ -186,6 +207,10 @@ describe("a program among words", () => {
     ["around it", `Sure!\n\n${code}\nIt adds.\n\n- quick\n- short\n`],
     ["around it, indented as Markdown has it", `So:\n\n    def add(a, b):\n        return a + b\n\nDone.`],
     ["around it, after a draft", `First:\n\n${draft}\nNo, that subtracts. Better:\n\n${code}\nDone.`],
+    ["and tags on its lines", `<python>${code}</python>`],
+    ["in bold around it", `**Solution**\n\n${code}\n**Why**\n\nIt *adds*.\n`],
+    ["without capitals around it", `here is the code:\n\n${code}\nthe function adds and returns them\n`],
+    ["and a token of the end after it", `${code}<|im_end|>`],
     ["and tags", `<answer>\n${code}</answer>`],
   ])("is found with words %s", (_, completion) => {
     expect(programOf(add, completion)).toBe(code);

@@ -18,7 +18,7 @@ export type CompletedTask = Pick<Task, "prompt" | "entryPoint" | "language">;
  * entry point counts, else code among words that does, else the body that completes the prompt's function.
  */
 export function programOf(task: CompletedTask, completion: string): string | null {
-  const text = splitReasoning(completion).text.replace(/\r\n?/g, "\n");
+  const text = splitReasoning(completion.replace(/^\uFEFF/, "")).text.replace(/\r\n?/g, "\n");
   return text.trim() === "" ? null : new CompletionReader(task).read(text);
 }
 
@@ -38,6 +38,7 @@ interface Candidate extends Joined {
 /** How the program comes to its definition of the entry point. */
 const SCORES: Readonly<Record<Definition, number>> = { whole: 6, method: 4, alias: 3, stub: 1 };
 const BODY_SCORE = 5;
+const LONE_METHOD_SCORE = 2.5;
 const BROKEN_BODY_SCORE = 2;
 
 /** A task without an entry point: what reads input, before what defines something, before what only runs. */
@@ -78,7 +79,9 @@ class CompletionReader {
       return withCompanions(best.program, { blocks: own, chosen: best.block, reader: this.#reader });
     }
     if (best !== undefined) return best.program;
-    return this.#anyBlock(blocks) ?? this.#anyText(blocks.length > 0 ? outside.join("\n") : text, whole);
+    if (blocks.length === 0) return this.#anyText(text, whole);
+    const words = outside.join("\n");
+    return this.#anyBlock(blocks) ?? (this.#isCode(words) ? this.#anyText(words, this.#candidate(words)) : null);
   }
 
   /** Whether a block so marked is taken for one in the task's language. */
@@ -87,7 +90,7 @@ class CompletionReader {
   }
 
   #isProgramAlone({ program, score }: Candidate): boolean {
-    const enough = this.#task.entryPoint === undefined ? 2 : SCORES.method;
+    const enough = this.#task.entryPoint === undefined ? 2 : LONE_METHOD_SCORE;
     return score >= enough && this.#reader.parses(program);
   }
 
@@ -101,6 +104,8 @@ class CompletionReader {
   #scoreOf({ program, definition, isBody }: Joined): number {
     if (definition === undefined) return 0;
     if (isBody) return this.#reader.parses(program) ? BODY_SCORE : BROKEN_BODY_SCORE;
+    // Without a class in the prompt a function is called for.
+    if (definition === "method" && this.#prompt === undefined) return LONE_METHOD_SCORE;
     return SCORES[definition];
   }
 
@@ -113,7 +118,9 @@ class CompletionReader {
   }
 
   #blockCandidate(block: Block): Candidate {
-    const candidate = { ...this.#candidate(block.text), block };
+    const isClean = block.closed || this.#reader.parses(this.#candidate(block.text).program);
+    const text = isClean ? block.text : (betweenWords(block.text, this.#reader) ?? block.text);
+    const candidate = { ...this.#candidate(text), block };
     // With an error in it, a block that says its language is still what was meant.
     const isMeant = this.#task.entryPoint === undefined && block.language !== "none" && block.text.trim() !== "";
     return isMeant && !this.#reader.parses(block.text)
@@ -128,9 +135,18 @@ class CompletionReader {
   }
 
   #pieceCandidates(piece: string): Candidate[] {
+    const candidate = this.#pieceCandidate(piece);
+    if (candidate !== undefined && candidate.score > 0) return [candidate];
+    // Some answers have tags around the code, on its own lines.
+    const untagged = piece.replace(/^<\w+>|<\/\w+>[ \t]*$/gm, "\n");
+    const inTags = untagged === piece ? undefined : this.#pieceCandidate(untagged.replace(/^\s*\n/, ""));
+    return [candidate, inTags].filter((found) => found !== undefined);
+  }
+
+  #pieceCandidate(piece: string): Candidate | undefined {
     const code = findCode(piece, this.#reader, (run) => this.#isProgramAlone(this.#candidate(run)));
     const text = code ?? betweenWords(piece, this.#reader);
-    return text === undefined ? [] : [this.#candidate(text)];
+    return text === undefined ? undefined : this.#candidate(text);
   }
 
   #inlineCandidate(code: string): Candidate {
