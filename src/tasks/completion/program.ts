@@ -175,12 +175,9 @@ class CompletionReader {
 
   #isCode(text: string): boolean {
     if (!this.#reader.parses(text)) return LOOKS_LIKE_CODE.test(text);
-    return this.#reader.statements(text).some(({ kind }) => kind !== "operand") || HAS_COMMENT.test(text);
+    return this.#reader.statements(text).some(({ kind }) => kind !== "operand");
   }
 }
-
-/** A comment behind an expression: words have none. */
-const HAS_COMMENT = /^[^\s#/][^\n#/]*[ \t](?:#|\/\/)/m;
 
 /** A line that is hardly a sentence. */
 const LOOKS_LIKE_CODE =

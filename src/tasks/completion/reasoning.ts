@@ -84,7 +84,7 @@ function unopenedThought(text: string, { opening, closing, mayBeginInside }: Mar
   if (marks.length === 0) return undefined;
   // Those in programs come last: the answer follows the thought.
   const candidates = marks.slice(0, marks.length - countInPrograms(text, closing));
-  const end = candidates.find((span) => isUnquoted(text, span) && isAtLineEdge(text, span));
+  const end = candidates.find((span) => isUnquoted(text, span) && endsThought(text, span));
   const opened = new RegExp(opening.source.slice(1), opening.flags);
   return end === undefined || opened.test(text.slice(0, end.from)) ? undefined : divide(text, end);
 }
@@ -107,8 +107,10 @@ function isUnquoted(text: string, { from, to }: Span): boolean {
   return !/["'`]/.test(text.slice(Math.max(0, from - 1), from) + text.slice(to, to + 1));
 }
 
-function isAtLineEdge(text: string, { from, to }: Span): boolean {
-  return from === 0 || text[from - 1] === "\n" || /^[ \t]*(?:\r?\n|$)/.test(text.slice(to, to + 100));
+/** At the edge of a line, or with no space around it: a sentence that speaks of the mark has spaces or brackets there. */
+function endsThought(text: string, { from, to }: Span): boolean {
+  const isGlued = /[^\s([{<]/.test(text[from - 1] ?? "") && /\S/.test(text[to] ?? "");
+  return from === 0 || text[from - 1] === "\n" || /^[ \t]*(?:\r?\n|$)/.test(text.slice(to, to + 100)) || isGlued;
 }
 
 /** How many of the marks stand in strings and comments of programs, with a fence around the program or without. */
