@@ -218,7 +218,7 @@ const table: readonly [name: string, given: Odd, outcome: Outcome][] = [
   ],
   [
     "a thought in the text that was opened by the template",
-    { body: chat(assistant("hm</think>x")) },
+    { body: chat(assistant("hm\n</think>\nx")) },
     answer("x", { reasoning: "hm" }),
   ],
   [

@@ -72,8 +72,8 @@ export const PROGRAMS: Readonly<Record<Language, ConformancePrograms>> = {
     raised: "ValueError: bad $",
     broken: [
       ["def f(:\n", "SyntaxError: "],
-      ["def f():\n    return [][1]\nf()\n", "IndexError: list index out of range"],
-      ["assert False, 'no'\n", "AssertionError: no"],
+      ["def f():\n    return [][1]\nx = f()\ndef g():\n    pass\n", "IndexError: list index out of range"],
+      ["raise AssertionError('no')\n", "AssertionError: no"],
     ],
     setup: { program: "x = 1\n", setupCode: "y = x + 1", broken: "y = x + z", call: "y" },
     looping: "def f(x):\n    while x == 0:\n        pass\n    return x\n",

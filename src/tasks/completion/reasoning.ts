@@ -120,7 +120,10 @@ function countInPrograms(text: string, closing: RegExp): number {
   const counts = (["python", "javascript"] as const).map((language) => {
     const reader = new SourceReader(language);
     const pieces = reader.parses(lines) ? [lines] : findBlocks(lines, reader).blocks.map((block) => block.text);
-    const programs = pieces.filter((piece) => closings(piece, closing).length > 0 && reader.parses(piece));
+    // To the grammar of JavaScript, a word before the mark is compared with a regular expression.
+    const isProgram = (piece: string): boolean =>
+      reader.parses(piece) && reader.statements(piece).some(({ kind }) => kind !== "operand");
+    const programs = pieces.filter((piece) => closings(piece, closing).length > 0 && isProgram(piece));
     return programs.reduce((sum, program) => sum + closings(program, closing).length, 0);
   });
   return Math.max(...counts);
