@@ -12,7 +12,7 @@ import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { openBase } from "./base-model.ts";
 import { openTrainer, type OpenedTrainer } from "./open-trainer.ts";
-import { announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
+import { announceRun, graderChoice, openTrainSuite, sharedSignal, withGrader } from "./run-parts.ts";
 import {
   describeProgramRules,
   describeTaskSet,
@@ -55,7 +55,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const configuration = resolveInput(trainSchema, options.configuration ?? {});
   const { checkpoint: base, identity } = await openBase(configuration, { progress, ...(signal && { signal }) });
   const { suite: suiteOptions } = configuration;
-  const suite = openSuite({ name: suiteOptions.name, ...(suiteOptions.data && { dataDirectory: suiteOptions.data }) });
+  const suite = openTrainSuite(suiteOptions);
   const { seed } = suiteOptions;
   const trainSet = await suite.load({ split: "train", limit: suiteOptions.trainTasks, seed });
   const testSet = await suite.load({ split: "test", limit: suiteOptions.testTasks, seed });
@@ -80,6 +80,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   let trainer: OpenedTrainer | undefined;
   try {
     announceRun(run, progress);
+    for (const note of new Set([trainSet, testSet, ...furtherSets].flatMap(({ notes = [] }) => notes)))
+      progress.log(note);
     trainer = await openTrainer({
       configuration,
       directory: run.directory,
