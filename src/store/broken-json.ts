@@ -15,7 +15,7 @@ function reasonOf(line: string): string | undefined {
     return "an array goes on over several lines; write one object per line (`jq -c '.[]' FILE` does)";
   }
   if (depth > 0) return "it goes on over several lines; write one object per line (`jq -c . FILE` does)";
-  if (/,$/.test(line)) return "it ends with a comma; write one object per line and nothing between them";
+  if (line.endsWith(",")) return "it ends with a comma; write one object per line and nothing between them";
   if (/^\{\s*'|[:[,{]\s*'/.test(line)) return "JSON has double quotes only";
   return undefined;
 }
