@@ -14,10 +14,10 @@ import { conversationAfter } from "../rollout/trajectory.ts";
 import { writeFileAtomic } from "../store/atomic-write.ts";
 import { readJsonl } from "../store/jsonl.ts";
 import { encodeParquet } from "../store/parquet.ts";
-import { openSuite } from "../tasks/suites.ts";
 import type { TaskSet } from "../tasks/task.ts";
 import { labelledCompletion } from "../training/data-sets.ts";
 import { renderCard } from "./export-card.ts";
+import { openTrainSuite } from "./run-parts.ts";
 
 export interface ExportOptions {
   /** Nested as in the schema; what is left out has its default. */
@@ -90,8 +90,7 @@ async function openRun(directory: string): Promise<ExportedRun> {
     throw new ConfigError(`${directory} is not a run of \`mucode train\``, { directory });
   }
   const { suite } = parsed.data;
-  const opened = openSuite({ name: suite.name, ...(suite.data !== undefined && { dataDirectory: suite.data }) });
-  const trainSet = await opened.load({ split: "train", limit: suite.trainTasks, seed: suite.seed });
+  const trainSet = await openTrainSuite(suite).load({ split: "train", limit: suite.trainTasks, seed: suite.seed });
   if (trainSet.hash !== trainHash) {
     throw new ConfigError(
       `the tasks of suite ${suite.name} are not those that ${directory} was trained on (sha256 ${trainSet.hash.slice(0, 12)} now, ${trainHash.slice(0, 12)} then)`,

@@ -33,6 +33,10 @@ export interface PlannedStage {
 export interface PlannedTasks {
   readonly suite: string;
   readonly split: string;
-  /** As the suite is documented; the files themselves are not looked at. `null`: as many as there are. */
-  readonly count: number | null;
+  /** Of the files where they are here, else as the suite is documented. */
+  readonly count: number;
+  /** Why the run could not be started now, and what to do: files that are not here. */
+  readonly missing?: string;
+  /** What a reader should know about these tasks; absent where there is nothing. */
+  readonly notes?: readonly string[];
 }

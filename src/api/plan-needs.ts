@@ -95,9 +95,7 @@ export async function estimateNeeds({ configuration, base, tasks, stages }: Need
       if (need !== null) serving.push(need);
     }
   }
-  const trainCount = tasks[0]?.count ?? null;
-  if (trainCount === null) unknown.push("sizes of data sets: the number of tasks is not known without the files");
-  else disk.push(...dataSizes(configuration, trainCount, stages));
+  disk.push(...dataSizes(configuration, tasks[0]?.count ?? 0, stages));
   return { parameters, training, serving, disk, unknown };
 }
 

@@ -8,18 +8,21 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { resolveInput } from "../config/resolve.ts";
 import { trainSchema, type TrainConfiguration } from "../config/schema.ts";
+import { ConfigError } from "../errors.ts";
 import type { Grader } from "../grading/grade.ts";
 import { silentProgress } from "../progress.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { StageContext } from "../store/stages.ts";
+import { checkRunPlace } from "../store/run-directory.ts";
 import { suiteFacts, type SuiteName } from "../tasks/suite-catalog.ts";
-import { checkSuiteName } from "../tasks/suites.ts";
-import type { TaskSet } from "../tasks/task.ts";
+import { checkSuiteName, openSuite } from "../tasks/suites.ts";
+import type { Suite, TaskSet } from "../tasks/task.ts";
 import type { Checkpoint, Trainer } from "../training/trainer.ts";
 import { planBase } from "./base-model.ts";
 import { planTrainer } from "./open-trainer.ts";
 import type { PlannedAction, PlannedStage, PlannedTasks } from "./plan-actions.ts";
 import { estimateNeeds, type RunNeeds } from "./plan-needs.ts";
+import { openTrainSuite } from "./run-parts.ts";
 import { furtherSuites, trainAndCompare } from "./train-and-compare.ts";
 
 /** Names of what a run's own store does not hold as stages. */
@@ -42,7 +45,8 @@ export interface RunPlan {
 export async function planRun(input: z.input<typeof trainSchema>): Promise<RunPlan> {
   const configuration = resolveInput(trainSchema, input);
   const base = await planBase(configuration);
-  const tasks = plannedTasks(configuration);
+  await checkRunPlace(configuration.out);
+  const tasks = await plannedTasks(configuration);
   const recorder = createRecorder();
   if (base.download !== undefined) {
     const { name, revision } = base.download;
@@ -170,17 +174,39 @@ function noTasks(suite: string, split: string): TaskSet {
   return { suite, version: "", split, hash: "", tasks: [], privateTests: { of } };
 }
 
-function plannedTasks(configuration: TrainConfiguration): PlannedTasks[] {
-  const { name, trainTasks, testTasks } = configuration.suite;
-  return [
-    plannedSplit(checkSuiteName(name), "train", trainTasks),
-    ...[checkSuiteName(name), ...furtherSuites(configuration)].map((suite) => plannedSplit(suite, "test", testTasks)),
-  ];
+async function plannedTasks({ suite, ...configuration }: TrainConfiguration): Promise<PlannedTasks[]> {
+  const own: OpenPlanned = { name: checkSuiteName(suite.name), given: suite.data, open: () => openTrainSuite(suite) };
+  const further = furtherSuites({ suite, ...configuration }).map((name) => ({ name, open: () => openSuite({ name }) }));
+  const planned = [await planSplit(own, "train", suite.trainTasks, suite.seed)];
+  for (const one of [own, ...further]) planned.push(await planSplit(one, "test", suite.testTasks, suite.seed));
+  return planned;
 }
 
-function plannedSplit(suite: SuiteName, split: string, limit: number): PlannedTasks {
-  const size = suiteFacts(suite).splits[split];
-  // A suite made on demand has as many as asked for; of a user's own file nothing is known.
-  const count = typeof size === "number" ? Math.min(size, limit) : suite === "jsonl" ? null : limit;
-  return { suite, split, count };
+interface OpenPlanned {
+  readonly name: SuiteName;
+  /** Where the user says that its files are. */
+  readonly given?: string | undefined;
+  open(): Suite;
+}
+
+/** Reads the files that are here, so that what the run would say of them is said now. */
+async function planSplit(
+  { name, given, open }: OpenPlanned,
+  split: string,
+  limit: number,
+  seed: number,
+): Promise<PlannedTasks> {
+  const size = suiteFacts(name).splits[split];
+  const documented = { suite: name, split, count: typeof size === "number" ? Math.min(size, limit) : limit };
+  if (name === "mubpp") return documented;
+  let suite: Suite;
+  try {
+    suite = open();
+  } catch (error) {
+    // The machine of the run may have what this one has not; a file that is named should be here.
+    if (!(error instanceof ConfigError) || name === "jsonl" || given !== undefined) throw error;
+    return { ...documented, missing: error.message };
+  }
+  const { tasks, notes = [] } = await suite.load({ split, limit, seed });
+  return { suite: name, split, count: tasks.length, ...(notes.length > 0 && { notes }) };
 }

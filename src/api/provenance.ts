@@ -26,10 +26,12 @@ export interface TaskSetDescription {
   readonly split: string;
   readonly count: number;
   readonly hash: string;
+  /** What a reader of results should know about these tasks; absent where there is nothing. */
+  readonly notes?: readonly string[];
 }
 
-export function describeTaskSet({ suite, version, split, tasks, hash }: TaskSet): TaskSetDescription {
-  return { suite, version, split, count: tasks.length, hash };
+export function describeTaskSet({ suite, version, split, tasks, hash, notes = [] }: TaskSet): TaskSetDescription {
+  return { suite, version, split, count: tasks.length, hash, ...(notes.length > 0 && { notes }) };
 }
 
 /** How an answer becomes a program, and how a program runs. */

@@ -2,6 +2,7 @@
 import { allSettled } from "../concurrency.ts";
 import { setMaxListeners } from "node:events";
 import { bytesText } from "../bytes-text.ts";
+import type { TrainConfiguration } from "../config/schema.ts";
 import type { Grader } from "../grading/grade.ts";
 import { createGrader } from "../grading/grader.ts";
 import type { ProgressReporter } from "../progress.ts";
@@ -9,7 +10,8 @@ import { openSandbox, type SandboxKind } from "../sandbox/open-sandbox.ts";
 import { createQuickjsSandbox } from "../sandbox/quickjs/quickjs-sandbox.ts";
 import type { Language, Sandbox } from "../sandbox/sandbox.ts";
 import type { RunDirectory } from "../store/run-directory.ts";
-import type { TaskSet } from "../tasks/task.ts";
+import { openSuite } from "../tasks/suites.ts";
+import type { Suite, TaskSet } from "../tasks/task.ts";
 
 export interface GraderChoice {
   /** `auto` (default): `native` where it shows that it can isolate, `pyodide` elsewhere. */
@@ -71,6 +73,15 @@ export async function withGrader<T>(
   } finally {
     await allSettled(Object.values(sandboxes).map((sandbox) => sandbox.close()));
   }
+}
+
+/** The suite that a run of `mucode train` is trained and evaluated on. @throws ConfigError */
+export function openTrainSuite({ name, data, heldOutShare, seed }: TrainConfiguration["suite"]): Suite {
+  return openSuite({
+    name,
+    ...(data !== undefined && { dataDirectory: data }),
+    heldOut: { share: heldOutShare, seed },
+  });
 }
 
 /** Says where the run is written, whether it is resumed, and what it was started with that is another version now. */

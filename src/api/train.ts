@@ -13,7 +13,7 @@ import type { TaskSet } from "../tasks/task.ts";
 import { openBase } from "./base-model.ts";
 import { openTrainer, type OpenedTrainer } from "./open-trainer.ts";
 import { planRun, storedStages } from "./plan-run.ts";
-import { announceDisk, announceRun, graderChoice, sharedSignal, withGrader } from "./run-parts.ts";
+import { announceDisk, announceRun, graderChoice, openTrainSuite, sharedSignal, withGrader } from "./run-parts.ts";
 import {
   describeProgramRules,
   describeTaskSet,
@@ -57,7 +57,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const configuration = resolveInput(trainSchema, options.configuration ?? {});
   const { checkpoint: base, identity } = await openBase(configuration, { progress, ...(signal && { signal }) });
   const { suite: suiteOptions } = configuration;
-  const suite = openSuite({ name: suiteOptions.name, ...(suiteOptions.data && { dataDirectory: suiteOptions.data }) });
+  const suite = openTrainSuite(suiteOptions);
   const { seed } = suiteOptions;
   const trainSet = await suite.load({ split: "train", limit: suiteOptions.trainTasks, seed });
   const testSet = await suite.load({ split: "test", limit: suiteOptions.testTasks, seed });
@@ -82,6 +82,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   let trainer: OpenedTrainer | undefined;
   try {
     announceRun(run, progress);
+    for (const note of new Set([trainSet, testSet, ...furtherSets].flatMap(({ notes = [] }) => notes)))
+      progress.log(note);
     trainer = await openTrainer({
       configuration,
       directory: run.directory,

@@ -20,8 +20,12 @@ export function renderPlan({ run, tasks, stages, needs }: RunPlan): string {
   ].join("\n\n");
 }
 
-function renderTasks({ suite, split, count }: PlannedTasks): string {
-  return `${suite}, ${split}: ${count === null ? "as many tasks as the file holds" : `${count} tasks`}`;
+function renderTasks({ suite, split, count, missing, notes = [] }: PlannedTasks): string {
+  return [
+    `${suite}, ${split}: ${count} tasks`,
+    ...(missing === undefined ? [] : [`  missing: ${missing}`]),
+    ...notes.map((note) => `  note: ${note}`),
+  ].join("\n");
 }
 
 function renderAction(action: PlannedAction): string {

@@ -151,7 +151,16 @@ export const trainSchema = z.strictObject({
     .describe("Words around a task: terse for mucode's own models, instruct for chat models"),
   sandbox: sandboxSchema,
   timeLimit: timeLimitSchema,
-  suite: suiteSchema.prefault({}),
+  suite: suiteSchema
+    .extend({
+      heldOutShare: z
+        .number()
+        .gt(0)
+        .lt(1)
+        .default(0.3)
+        .describe("Share of your own tasks (jsonl) that are held out, where their file names no splits"),
+    })
+    .prefault({}),
   rollout: rolloutSchema.prefault({}),
   relabel: relabelSchema.prefault({}),
   generator: generatorSchema.prefault({}),

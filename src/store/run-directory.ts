@@ -56,10 +56,17 @@ const lockFile = "run.lock";
  */
 export async function openRunDirectory(options: RunDirectoryOptions): Promise<RunDirectory> {
   const { directory } = options;
-  await refuseForeign(directory);
+  await checkRunPlace(directory);
   try {
     await mkdir(directory, { recursive: true });
   } catch (error) {
+    if (["EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "")) {
+      throw new ConfigError(
+        `no permission to create ${directory}; choose another --out`,
+        { directory },
+        { cause: error },
+      );
+    }
     throw fileError("creating", directory, error);
   }
   const lock = await acquireLock(join(directory, lockFile));
@@ -95,8 +102,8 @@ export async function openRunDirectory(options: RunDirectoryOptions): Promise<Ru
   }
 }
 
-/** Refuses, without touching anything, a directory with files that no run of ours put there. */
-async function refuseForeign(directory: string): Promise<void> {
+/** Refuses, without touching anything, a file, and a directory with files that no run of ours put there. @throws ConfigError */
+export async function checkRunPlace(directory: string): Promise<void> {
   let entries: string[];
   try {
     entries = await readdir(directory);

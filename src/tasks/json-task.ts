@@ -1,18 +1,7 @@
 /** One task as JSON: what `mucode tasks show SUITE --json` prints, a line of it. */
-import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import { definedKeys, taskRecordSchema, testSchema } from "./task-record.ts";
+import { fromTaskRecord, readTaskRecord } from "./task-record.ts";
 import type { Task, Test } from "./task.ts";
-
-const { id, language } = taskRecordSchema.shape;
-
-/** Keys that a later version adds are let through unread. */
-const taskSchema = z.object({
-  ...taskRecordSchema.omit({ goldProblem: true, wrongProgram: true, split: true }).shape,
-  id: id.default("task"),
-  language: language.default("python"),
-  privateTests: z.array(testSchema).default([]),
-});
 
 export interface JsonTask {
   readonly task: Task;
@@ -23,13 +12,20 @@ export interface JsonTask {
 /** @throws ConfigError naming the file, the key and what was expected there. */
 export function parseJsonTask(text: string, name: string): JsonTask {
   const json = parseJson(text, name);
-  const parsed = taskSchema.safeParse(json);
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => `${name}: ${path.join(".") || "task"}: ${message}`);
+  // Keys that a later version adds are let through unread.
+  const read = readTaskRecord(json, { defaults: { id: "task" }, extraKeys: "leave unread" });
+  if ("problems" in read) {
+    const lines = read.problems.map(({ key, message }) => `${name}: ${key}: ${message}`);
     throw new ConfigError(lines.join("\n"), { file: name });
   }
-  const { privateTests: tests, ...task } = parsed.data;
-  return { task: definedKeys(task), privateTests: tests };
+  const { task, privateTests } = fromTaskRecord(read.record);
+  const { goldProblem: _problem, wrongProgram: _wrong, ...solved } = task;
+  return { task: solved, privateTests: isSame(privateTests, task.publicTests) ? [] : privateTests };
+}
+
+/** Where the public tests decide alone. */
+function isSame(some: readonly Test[], others: readonly Test[]): boolean {
+  return JSON.stringify(some) === JSON.stringify(others);
 }
 
 function parseJson(text: string, name: string): unknown {

@@ -91,3 +91,12 @@ function isLiteralList(bracketed: string): boolean {
   const names = plain.match(/[A-Za-z_]\w*/g) ?? [];
   return names.every((name) => ["True", "False", "None"].includes(name)) && /^[\w\s"()[\]{},.:+-]*$/.test(plain);
 }
+
+/** Names that look like calls in a test and are not what is asked for. */
+export const TEST_WORDS: ReadonlySet<string> = new Set(
+  (
+    "abs all any assert bin bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr " +
+    "hash hex in int isinstance issubclass iter len list map max min next not or and if else lambda oct ord pow print " +
+    "range repr reversed round set sorted str sum tuple type zip"
+  ).split(" "),
+);

@@ -1,6 +1,6 @@
 /** One task from a Python file that people write by hand. The file is read and never run. */
 import { ConfigError } from "../errors.ts";
-import { calledNames, withoutStrings } from "./python-source.ts";
+import { calledNames, TEST_WORDS, withoutStrings } from "./python-source.ts";
 import {
   blockStatements,
   leadingDocstring,
@@ -180,19 +180,10 @@ function firstUnknownCall(tests: readonly { source: string }[], rest: readonly P
   );
   const imported = rest.filter(({ text }) => /^(?:from|import)\b/.test(text)).map(({ text }) => text);
   const isKnown = (name: string): boolean =>
-    defined.has(name) || BUILTINS.has(name) || imported.some((line) => new RegExp(`\\b${name}\\b`).test(line));
+    defined.has(name) || TEST_WORDS.has(name) || imported.some((line) => new RegExp(`\\b${name}\\b`).test(line));
   return tests.flatMap(({ source }) => calledNames(source)).find((name) => !isKnown(name));
 }
 
 function joined(statements: readonly PythonStatement[]): string {
   return statements.map(({ text }) => text).join("\n");
 }
-
-/** Names that look like calls in a test and are not what is asked for. */
-const BUILTINS = new Set(
-  (
-    "abs all any assert bin bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr " +
-    "hash hex in int isinstance issubclass iter len list map max min next not or and if else lambda oct ord pow print " +
-    "range repr reversed round set sorted str sum tuple type zip"
-  ).split(" "),
-);

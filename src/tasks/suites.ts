@@ -9,7 +9,7 @@ import { createHumanEvalPack } from "./humanevalpack.ts";
 import { createLiveCodeBench } from "./livecodebench.ts";
 import { createMbpp, createMbppSanitized, type FileSuiteOptions } from "./mbpp.ts";
 import { createMubpp } from "./mubpp/mubpp.ts";
-import { openOwnTasks } from "./own-tasks.ts";
+import { openOwnTasks, type HeldOut } from "./own-tasks.ts";
 import { readSuiteManifest, suiteCacheDirectory } from "./suite-cache.ts";
 import { SUITE_CATALOG, SUITE_NAMES, suiteFacts, type SuiteName } from "./suite-catalog.ts";
 import type { Suite } from "./task.ts";
@@ -23,6 +23,8 @@ export interface OpenSuiteOptions {
    * Ignored by mubpp, which has none.
    */
   readonly dataDirectory?: string;
+  /** How tasks of `jsonl` are divided where their file does not; ignored by the others. Default: they are one set. */
+  readonly heldOut?: HeldOut;
 }
 
 type OpenFiles = (options: FileSuiteOptions) => Suite;
@@ -43,13 +45,13 @@ const FILE_SUITES = {
  * @throws ConfigError for an unknown name (naming the nearest one) or files that are not there (naming the ways to get
  * them).
  */
-export function openSuite({ name, dataDirectory }: OpenSuiteOptions): Suite {
+export function openSuite({ name, dataDirectory, heldOut }: OpenSuiteOptions): Suite {
   const known = checkSuiteName(name);
   switch (known) {
     case "mubpp":
       return createMubpp();
     case "jsonl":
-      if (dataDirectory !== undefined) return openOwnTasks({ file: dataDirectory });
+      if (dataDirectory !== undefined) return openOwnTasks({ file: dataDirectory, ...(heldOut && { heldOut }) });
       throw new ConfigError("suite jsonl is read from a file of your own: pass it (--data FILE)", { suite: name });
     default:
       return FILE_SUITES[known]({ dataDirectory: dataDirectory ?? pulledDirectory(known) });

@@ -7,6 +7,9 @@ import { gunzip, gunzipSync } from "node:zlib";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { z } from "zod";
 import { SuiteError } from "../errors.ts";
+import { describeBrokenLine } from "../store/broken-json.ts";
+import { errorCode } from "../store/file-errors.ts";
+import { describeProblems, type RecordProblem } from "./record-words.ts";
 
 export interface RecordSchema<T> {
   readonly schema: z.ZodType<T>;
@@ -92,16 +95,15 @@ function parseText(text: string, parse: (text: string) => unknown, { place, fiel
   try {
     return parse(text);
   } catch (cause) {
-    throw new SuiteError(`${place}: expected a JSON object, found ${quoteStart(text)}`, fields, { cause });
+    throw new SuiteError(`${place}: ${describeBrokenLine(text)}`, fields, { cause });
   }
 }
 
 function checkRecord<T>(record: unknown, schema: z.ZodType<T>, { place, fields }: RawRecord): T {
   const parsed = schema.safeParse(record);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const key = issue?.path.join(".") || "record";
-  throw new SuiteError(`${place}: ${key}: ${issue?.message ?? "malformed"}`, { ...fields, key });
+  const [{ key, message }] = describeProblems(parsed.error.issues, record) as [RecordProblem];
+  throw new SuiteError(`${place}: ${key}: ${message}`, { ...fields, key });
 }
 
 function requireRecords<T>(records: readonly T[], path: string): readonly T[] {
@@ -138,7 +140,21 @@ async function readText(path: string, suite: string): Promise<string> {
 }
 
 function unreadable(suite: string, path: string, cause: unknown): SuiteError {
-  return new SuiteError(`suite ${suite}: cannot read ${path}: ${String(cause)}`, { suite, path }, { cause });
+  return new SuiteError(`suite ${suite}: cannot read ${path}: ${reasonFor(cause)}`, { suite, path }, { cause });
+}
+
+function reasonFor(cause: unknown): string {
+  switch (errorCode(cause)) {
+    case "ENOENT":
+      return "there is no such file";
+    case "EISDIR":
+      return "it is a directory; name a file in it";
+    case "EACCES":
+    case "EPERM":
+      return "no permission to read it";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
 }
 
 function splitRecords(text: string, path: string): RawRecord[] {
@@ -226,8 +242,4 @@ function plainNumbers(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plainNumbers(one)]));
   }
   return value;
-}
-
-function quoteStart(line: string): string {
-  return JSON.stringify(line.length > 40 ? `${line.slice(0, 40)}…` : line);
 }

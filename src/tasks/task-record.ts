@@ -1,5 +1,8 @@
 /** One's own tasks: the JSON form of a task with its tests, one object per line. What `tasks show --json` prints. */
 import { z } from "zod";
+import { nearest } from "../nearest.ts";
+import { describeProblems, type RecordProblem } from "./record-words.ts";
+import { expandTask, SHORTHAND_KEYS } from "./task-shorthand.ts";
 import type { Task, TaskSet, Test } from "./task.ts";
 
 const text = z.string();
@@ -92,6 +95,44 @@ export const taskRecordSchema = z
   .describe("A task of mucode's `jsonl` suite");
 
 export type TaskRecord = z.infer<typeof taskRecordSchema>;
+
+/** Of tests. */
+const TEST_KEYS = ["kind", "source", "stdin", "stdout", "comparison", "tolerance", "entryPoint", "inputs", "reference"];
+
+/**
+ * A task as people write it, in the full form or a shorter one, as a record; or what is wrong with it. `extraKeys`: what
+ * becomes of keys that no task has.
+ */
+export function readTaskRecord(
+  value: unknown,
+  options: { readonly defaults?: Partial<TaskRecord>; readonly extraKeys: "refuse" | "leave unread" },
+): { readonly record: TaskRecord } | { readonly problems: readonly RecordProblem[] } {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { problems: [{ key: "record", message: "expected an object" }] };
+  }
+  const { fields: expanded, problems, isMbpp } = expandTask(value as Record<string, unknown>);
+  if (problems.length > 0) return { problems };
+  const fields = { ...options.defaults, ...expanded };
+  const { shape } = taskRecordSchema;
+  const keys = Object.keys(shape);
+  const left = options.extraKeys === "leave unread" || isMbpp ? unreadKeys(fields, keys) : [];
+  const read = Object.fromEntries(Object.entries(fields).filter(([key]) => !left.includes(key)));
+  const parsed = taskRecordSchema.safeParse(read);
+  if (parsed.success) return { record: parsed.data };
+  return {
+    problems: describeProblems(parsed.error.issues, read, {
+      keys: [...keys, "tests"],
+      innerKeys: TEST_KEYS,
+      describe: (key) => (shape as Record<string, z.ZodType | undefined>)[key]?.description,
+    }),
+  };
+}
+
+/** Keys that no task has, but for those that look like one which is not there. */
+function unreadKeys(fields: Readonly<Record<string, unknown>>, keys: readonly string[]): string[] {
+  const missing = [...keys, ...SHORTHAND_KEYS].filter((key) => fields[key] === undefined);
+  return Object.keys(fields).filter((key) => !keys.includes(key) && nearest(key, missing) === undefined);
+}
 
 /** The task and its private tests, apart. */
 export function fromTaskRecord(record: TaskRecord): { readonly task: Task; readonly privateTests: readonly Test[] } {
