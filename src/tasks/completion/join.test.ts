@@ -26,6 +26,8 @@ describe("a completion of a Python prompt", () => {
 
   it("is a body in a block, or one with words behind it", () => {
     expect(programOf(total, `\`\`\`python\n${body}\`\`\`\nThat is all.`)).toBe(prompt + body);
+    const loop = "    for x in xs:\n        if x:\n            return x\n\n    return k\n";
+    expect(programOf(total, `${loop}\nThis looks for a number.\n`)).toBe(prompt + loop);
     expect(programOf(total, `${body}\nThis adds the numbers up and then k.\n`)).toBe(prompt + body);
     expect(programOf(total, `${body}\`\`\`\n\nThis adds the numbers up.\n`)).toBe(prompt + body);
   });

@@ -45,6 +45,8 @@ function findIndented(piece: string, reader: SourceReader, fits: (program: strin
 /** A word or two may be an expression to a parser: without those at either end. */
 function withoutWords(run: string, reader: SourceReader): string {
   const statements = reader.statements(run);
+  // The inside of a function.
+  if (statements.length === 0) return `${run.trimEnd()}\n`;
   const first = statements.find(({ kind }) => kind !== "operand");
   const last = statements.findLast(({ kind }) => kind !== "operand");
   if (first === undefined || last === undefined) return "";

@@ -33,6 +33,8 @@ export interface Grammar {
   readonly parser: LRParser;
   /** The same text for the parser, of the same length, where the parser has faults of its own. */
   prepare?(text: string): string;
+  /** What a text that is the inside of a function needs before it; empty for all others. */
+  headOf?(text: string): string;
   /** Offset of a token that does not fit although the parser takes it. */
   errorIn?(tree: Tree, text: string): number | undefined;
   statement(node: SyntaxNode, text: string): Pick<Statement, "from" | "kind" | "names">;
@@ -52,6 +54,7 @@ const GRAMMARS: Readonly<Record<Language, Grammar>> = { python: pythonGrammar, j
 export interface Parsed {
   /** Offset of the first token that does not fit; `undefined` for a text that is right as a whole. */
   readonly errorAt?: number;
+  /** Of a text that is right; absent for the inside of a function. */
   readonly tree?: Tree;
 }
 
@@ -94,17 +97,19 @@ export class SourceReader {
 
   #parse(text: string): Parsed {
     if (text.length > MAX_LENGTH || this.#left <= 0 || !this.#affordsDepth(text)) return UNREAD;
-    const trimmed = `${text.trimEnd()}\n`;
-    const { parser, prepare, errorIn } = this.#grammar;
+    const { parser, prepare, errorIn, headOf } = this.#grammar;
+    const head = headOf?.(text) ?? "";
+    const whole = `${head}${text.trimEnd()}\n`;
     try {
-      const tree = parser.parse(prepare?.(trimmed) ?? trimmed);
+      const tree = parser.parse(prepare?.(whole) ?? whole);
       this.#left -= text.length;
-      const errorAt = errorIn?.(tree, trimmed);
-      return errorAt === undefined ? { tree } : { errorAt };
+      const errorAt = errorIn?.(tree, whole);
+      if (errorAt !== undefined) return { errorAt: errorAt - head.length };
+      return head === "" ? { tree } : {};
     } catch (error) {
       // A tree too deep to build is a RangeError.
       const at = error instanceof SyntaxError ? /\d+$/.exec(error.message)?.[0] : undefined;
-      const errorAt = Number(at ?? 0);
+      const errorAt = Math.max(0, Number(at ?? 0) - head.length);
       // The parser's start costs something too.
       this.#left -= Math.max(errorAt, 200);
       return { errorAt };

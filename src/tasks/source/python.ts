@@ -9,6 +9,7 @@ export const pythonGrammar: Grammar = {
   parser: parser.configure({ strict: true }),
   // The parser does not know `1.` before an operator.
   prepare: (text) => text.replace(/(?<![\w.])(\d+)\.(?![\w.])/g, "$10"),
+  headOf: (text) => (/^(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]+[^\s#]/.test(text) ? "def f():\n" : ""),
   errorIn: misplacedStatement,
   statement: readStatement,
   names: readNames,
@@ -24,21 +25,14 @@ export const pythonGrammar: Grammar = {
   ),
 };
 
-/**
- * The parser lets statements of one block be indented differently, and `return` stand outside of functions. Text that is
- * indented as a whole is taken for the inside of a function.
- */
+/** The parser lets statements of one block be indented differently, and `return` stand outside of functions. */
 function misplacedStatement(tree: Tree, text: string): number | undefined {
   let errorAt: number | undefined;
   let functions = 0;
   tree.iterate({
     enter({ name, from, node }) {
       if (name === "FunctionDefinition") functions++;
-      if (name === "Script" || name === "Body" || name === "MatchBody") {
-        const { indent = "", uneven } = indentOf(node, text);
-        errorAt ??= uneven;
-        if (name === "Script" && indent !== "") functions++;
-      }
+      if (name === "Script" || name === "Body" || name === "MatchBody") errorAt ??= unevenStatement(node, text);
       if (functions === 0 && (name === "ReturnStatement" || name === "YieldStatement")) errorAt ??= from;
     },
     leave({ name }) {
@@ -48,16 +42,16 @@ function misplacedStatement(tree: Tree, text: string): number | undefined {
   return errorAt;
 }
 
-/** The white space before a block's statements, and the first statement that has another. */
-function indentOf(block: SyntaxNode, text: string): { readonly indent?: string; readonly uneven?: number } {
+/** The first statement of a block with other white space before it than the first. */
+function unevenStatement(block: SyntaxNode, text: string): number | undefined {
   let indent: string | undefined;
   for (let child = block.firstChild; child !== null; child = child.nextSibling) {
     const space = text.slice(text.lastIndexOf("\n", child.from - 1) + 1, child.from);
     if (child.name === "Comment" || space.trim() !== "") continue;
     indent ??= space;
-    if (space !== indent) return { indent, uneven: child.from };
+    if (space !== indent) return child.from;
   }
-  return indent === undefined ? {} : { indent };
+  return undefined;
 }
 
 const DEFINITIONS = new Set(["FunctionDefinition", "ClassDefinition", "DecoratedStatement", "ImportStatement"]);
