@@ -74,6 +74,7 @@ describe("mucode train --dry-run", () => {
   it("leaves out what an earlier attempt has finished", async () => {
     const out = join(directory, "finished");
     await mkdir(join(out, "base"), { recursive: true });
+    await writeFile(join(out, "run.json"), "{}");
     await writeFile(join(out, "base", "trajectories.done.json"), JSON.stringify({ summary: {} }));
     const plan = await planOf(["--out", out, ...served]);
     expect(plan.stages.find(({ name }) => name === "base/trajectories")).toMatchObject({ finished: true });

@@ -106,7 +106,7 @@ describe("mbpp", () => {
   });
 
   it.each([
-    ["a field of another type", { ...mbppRecord, text: 7 }, /line 2: text: is missing/],
+    ["a field of another type", { ...mbppRecord, text: 7 }, /line 2: text: expected a string, found 7/],
     ["a missing field", { task_id: 12 }, /line 2: text: is missing/],
     ["no tests", { ...mbppRecord, test_list: [] }, /line 2: test_list: expected at least one test/],
     ["no JSON", '{"task_id": 12', /line 2: expected a JSON object, found/],
