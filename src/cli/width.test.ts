@@ -78,6 +78,7 @@ const comparison: Comparison = {
     rankingAmongPublicPassing: null,
   })),
   failures: { base: 3 },
+  refused: { base: 1 },
 } as unknown as Comparison;
 
 describe("what is printed is no wider than the terminal", () => {
