@@ -144,8 +144,11 @@ class CompletionReader {
   }
 
   #pieceCandidate(piece: string): Candidate | undefined {
-    const code = findCode(piece, this.#reader, (run) => this.#isProgramAlone(this.#candidate(run)));
-    const text = code ?? betweenWords(piece, this.#reader);
+    const between = betweenWords(piece, this.#reader);
+    // Without a sentence in it, it is code as a whole, whatever the parser says.
+    const isAllCode = between === withOneEnd(piece) && LOOKS_LIKE_CODE.test(piece);
+    const fits = (run: string): boolean => this.#isProgramAlone(this.#candidate(run));
+    const text = isAllCode ? between : (findCode(piece, this.#reader, fits) ?? between);
     return text === undefined ? undefined : this.#candidate(text);
   }
 

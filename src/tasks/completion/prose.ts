@@ -58,19 +58,24 @@ function withoutWords(run: string, reader: SourceReader): string {
 /** So many lines are looked at for words. */
 const MAX_LINES = 400;
 
-/** Beginnings and ends of sentences, headings and lists. */
-const SENTENCE = /^(?:[A-Z`*>\d-][^=]*[\s,.:!?]|[a-z]+(?: [\w'’,-]+){2,}[.:!?]$)/;
+/** How sentences, headings, lists and markup look. */
+const SENTENCE = /^(?:[<\\]\S.*|[A-Z`*>\d-][^=]*[\s,.:!?].*|[a-z]+(?: [\w'’,-]+){2,}[.:!?]?)$/;
+
+function isSentence(line: string, reader: SourceReader): boolean {
+  if (!SENTENCE.test(line) || /[([{,\\]$/.test(line)) return false;
+  // `for x in xs:` may be the header of a block.
+  return !reader.parses(line) && !reader.parses(`${line} pass`);
+}
 
 /** What is left without sentences before and after it, whether or not it is a program; `undefined` for nothing. */
 export function betweenWords(piece: string, reader: SourceReader): string | undefined {
   const lines = piece.split("\n").slice(0, MAX_LINES + 1);
   const state = new LineState(reader.language);
-  const isSentence = (line: string): boolean => SENTENCE.test(line) && !reader.parses(line);
-  const first = lines.findIndex((line) => line.trim() !== "" && !isSentence(line));
+  const first = lines.findIndex((line) => line.trim() !== "" && !isSentence(line, reader));
   if (first < 0) return undefined;
   let end = first;
   for (; end < lines.length; end++) {
-    if (!state.insideText && isSentence(lines[end] as string)) break;
+    if (!state.insideText && isSentence(lines[end] as string, reader)) break;
     state.read(lines[end] as string);
   }
   if (end > MAX_LINES) return piece;

@@ -7,8 +7,9 @@ import { bestDefinition, escapeName } from "./definitions.ts";
 
 export const pythonGrammar: Grammar = {
   parser: parser.configure({ strict: true }),
-  // The parser does not know `1.` before an operator.
-  prepare: (text) => text.replace(/(?<![\w.])(\d+)\.(?![\w.])/g, "$10"),
+  // The parser does not know `1.` before an operator, nor `yield` alone.
+  prepare: (text) =>
+    text.replace(/(?<![\w.])(\d+)\.(?![\w.])/g, "$10").replace(/^([ \t]*)yield(?=[ \t]*$)/gm, "$1pass "),
   headOf: (text) => (/^(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]+[^\s#]/.test(text) ? "def f():\n" : ""),
   errorIn: misplacedStatement,
   statement: readStatement,
