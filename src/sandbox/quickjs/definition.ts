@@ -3,7 +3,7 @@
  * `pyodide/definition-python.mjs`; `docs/grading.md` gives the reasons.
  */
 import type { SyntaxNode } from "@lezer/common";
-import { parser } from "@lezer/javascript";
+import { SourceReader } from "../../tasks/source/grammar.ts";
 
 export interface Units {
   /** Must run without throwing: everything up to the last statement that binds the entry point, and all functions. */
@@ -12,54 +12,32 @@ export interface Units {
   readonly after: readonly string[];
 }
 
-/** Longer programs run as they are: parsing them would keep the grading process busy. */
-const MAX_LENGTH = 200_000;
+/** So many statements are scripts of their own, each as long as the program up to it; those after them are one. */
+const MOST_UNITS = 100;
 
-/** The program's text in units; in each, lines have the numbers that they have in the program. */
+/**
+ * The program's text in units; in each, lines have the numbers that they have in the program. Of a text that does not parse
+ * the lines before the error count, where they define the entry point. A text that the reader's bounds exclude runs as it is.
+ */
 export function unitsOf(program: string, entryPoint: string): Units {
-  if (program.length > MAX_LENGTH) return { definition: program, after: [] };
   const statements = topLevelStatements(program);
-  const last = statements.findLastIndex(({ node, broken }) => !broken && binds(node, entryPoint, program));
+  const last = statements.findLastIndex((node) => binds(node, entryPoint, program));
   if (last < 0) return { definition: program, after: [] };
-  const first = statements.findLastIndex(({ broken }, index) => broken && index < last) + 1;
-  const kept = statements.map(
-    ({ node, broken }, index) =>
-      (index >= first && index <= last && !isDropped(node, entryPoint, program)) ||
-      (index > last && node.name === "FunctionDeclaration" && !broken),
-  );
-  const after = statements.filter(
-    ({ node }, index) => index > last && !kept[index] && !isDropped(node, entryPoint, program),
-  );
+  const kept = statements.filter((node) => !isDropped(node, entryPoint, program));
+  const binding = statements[last]!.from;
+  const isDefinition = ({ from, name }: SyntaxNode): boolean => from <= binding || name === "FunctionDeclaration";
+  const below = kept.filter((node) => !isDefinition(node));
+  const units = [...below.slice(0, MOST_UNITS).map((node) => [node]), below.slice(MOST_UNITS)];
   return {
-    definition: withoutExports(
-      program,
-      statements.filter((_, index) => kept[index]).map(({ node }) => node),
-    ),
-    after: after.map(({ node }) => withoutExports(program, [node]).trimEnd()),
+    definition: withoutExports(program, kept.filter(isDefinition)),
+    after: units.filter(({ length }) => length > 0).map((nodes) => withoutExports(program, nodes).trimEnd()),
   };
 }
 
-interface Statement {
-  readonly node: SyntaxNode;
-  /** Whether a part of it does not parse. */
-  readonly broken: boolean;
-}
-
-function topLevelStatements(program: string): Statement[] {
-  const statements: Statement[] = [];
-  for (let node = parser.parse(program).topNode.firstChild; node !== null; node = node.nextSibling) {
-    if (!node.name.endsWith("Comment")) statements.push({ node, broken: isBroken(node) });
-  }
-  return statements;
-}
-
-function isBroken(node: SyntaxNode): boolean {
-  let broken = false;
-  node.cursor().iterate(({ type }) => {
-    broken ||= type.isError;
-    return !broken;
-  });
-  return broken;
+function topLevelStatements(program: string): SyntaxNode[] {
+  const reader = new SourceReader("javascript");
+  const root = reader.parse(program.slice(0, reader.programLength(program))).tree?.topNode;
+  return root === undefined ? [] : children(root).filter(({ name }) => !name.endsWith("Comment"));
 }
 
 /** Whether a statement of the top level binds the name there; with no name, whether it defines a function or class. */
