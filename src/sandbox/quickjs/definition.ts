@@ -16,8 +16,9 @@ export interface Units {
 const MOST_UNITS = 100;
 
 /**
- * The program's text in units; in each, lines have the numbers that they have in the program. Of a text that does not parse
- * the lines before the error count, where they define the entry point. A text that the reader's bounds exclude runs as it is.
+ * The program's text in units; in each, lines have the numbers that they have in the program. Of a text that does not
+ * parse the lines before the error count, where they define the entry point. A text beyond the reader's bounds runs as it
+ * is.
  */
 export function unitsOf(program: string, entryPoint: string): Units {
   const statements = topLevelStatements(program);
@@ -95,7 +96,7 @@ function children(node: SyntaxNode): SyntaxNode[] {
   return found;
 }
 
-/** The program with everything but these statements blanked. Scripts export nothing: what they export is declared. */
+/** These statements on their lines, and nothing else. Scripts export nothing: what an export declares is declared. */
 function withoutExports(program: string, nodes: readonly SyntaxNode[]): string {
   const ranges = nodes.flatMap((node) => {
     if (node.name !== "ExportDeclaration") return [node];
@@ -104,7 +105,7 @@ function withoutExports(program: string, nodes: readonly SyntaxNode[]): string {
   let text = "";
   let at = 0;
   for (const { from, to } of ranges) {
-    text += program.slice(at, from).replace(/[^\n]/g, " ") + program.slice(from, to);
+    text += program.slice(at, from).replace(/[^\n]/g, "") + program.slice(from, to);
     at = to;
   }
   return text;
