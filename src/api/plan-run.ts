@@ -175,7 +175,7 @@ function noTasks(suite: string, split: string): TaskSet {
 }
 
 async function plannedTasks({ suite, ...configuration }: TrainConfiguration): Promise<PlannedTasks[]> {
-  const own: OpenPlanned = { name: checkSuiteName(suite.name), given: suite.data, open: () => openTrainSuite(suite) };
+  const own: OpenPlanned = { name: checkSuiteName(suite.name), open: () => openTrainSuite(suite) };
   const further = furtherSuites({ suite, ...configuration }).map((name) => ({ name, open: () => openSuite({ name }) }));
   const planned = [await planSplit(own, "train", suite.trainTasks, suite.seed)];
   for (const one of [own, ...further]) planned.push(await planSplit(one, "test", suite.testTasks, suite.seed));
@@ -184,14 +184,12 @@ async function plannedTasks({ suite, ...configuration }: TrainConfiguration): Pr
 
 interface OpenPlanned {
   readonly name: SuiteName;
-  /** Where the user says that its files are. */
-  readonly given?: string | undefined;
   open(): Suite;
 }
 
 /** Reads the files that are here, so that what the run would say of them is said now. */
 async function planSplit(
-  { name, given, open }: OpenPlanned,
+  { name, open }: OpenPlanned,
   split: string,
   limit: number,
   seed: number,
@@ -199,14 +197,14 @@ async function planSplit(
   const size = suiteFacts(name).splits[split];
   const documented = { suite: name, split, count: typeof size === "number" ? Math.min(size, limit) : limit };
   if (name === "mubpp") return documented;
-  let suite: Suite;
+  let loaded: TaskSet;
   try {
-    suite = open();
+    loaded = await open().load({ split, limit, seed });
   } catch (error) {
-    // The machine of the run may have what this one has not; a file that is named should be here.
-    if (!(error instanceof ConfigError) || name === "jsonl" || given !== undefined) throw error;
+    // The machine of the run may have what this one has not; a file of one's own should be here.
+    if (!(error instanceof ConfigError) || name === "jsonl") throw error;
     return { ...documented, missing: error.message };
   }
-  const { tasks, notes = [] } = await suite.load({ split, limit, seed });
+  const { tasks, notes = [] } = loaded;
   return { suite: name, split, count: tasks.length, ...(notes.length > 0 && { notes }) };
 }
